@@ -1,0 +1,182 @@
+"""The configuration that the request path reads: one frozen value, swapped whole when something changes.
+
+Built from the apps' sections by `server.wiring`; secrets travel sealed and are opened per call. Tables are plain
+dicts for speed: nobody may change one after the Snapshot is made.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from frontdesk.gateway.errors import CallerError
+from frontdesk.gateway.vault import Sealed
+
+AUTO = "auto"
+"""The model name that leaves the choice to Frontdesk."""
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    """Prices in nano-USD per million tokens, one per bucket of `Usage`; reasoning is billed as output."""
+
+    input: int
+    output: int
+    cache_read: int
+    cache_write: int
+    source: str
+    """Where the price is from, with its date (for example `genai-prices 0.2.3`)."""
+    valid_from_ns: int = 0
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """A model of the catalog. `quality_rank` 1 is the best; None for windows and price means unknown."""
+
+    provider: str
+    name: str
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    quality_rank: int = 1000
+    capabilities: frozenset[str] = frozenset()
+    price: Price | None = None
+
+    @property
+    def id(self) -> str:
+        """Tell the full name, `provider/model`."""
+        return f"{self.provider}/{self.name}"
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider of the catalog: a wire format, an address and its quirks, never code of its own."""
+
+    name: str
+    wire: str
+    base_url: str
+    quirks: frozenset[str] = frozenset()
+    default_model: str | None = None
+
+
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
+    """A sealed provider key of a tenant; `base_url` overrides the provider's when not empty."""
+
+    id: str
+    tenant_id: int
+    provider: str
+    sealed: Sealed
+    base_url: str = ""
+    organization: str = ""
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A client's key, known only by its sha256 digest."""
+
+    id: int
+    tenant_id: int
+    scopes: frozenset[str]
+    expires_at_ns: int | None = None
+
+
+class Tenant(msgspec.Struct, frozen=True, kw_only=True):
+    """A tenant as the request path sees it; `default_model` is what `auto` resolves to ("" = best usable)."""
+
+    id: int
+    name: str
+    default_model: str = ""
+    credentials: Mapping[str, tuple[Credential, ...]] = {}
+    """By provider name, in the order of use."""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Where an attempt goes."""
+
+    provider: Provider
+    model: Model
+    credential: Credential | None
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One consistent view of the configuration."""
+
+    version: int
+    operator_id: int
+    """The tenant whose credentials serve tenants without their own."""
+    tenants: Mapping[int, Tenant]
+    api_keys: Mapping[bytes, ApiKey]
+    """By the 32-byte sha256 digest of the key."""
+    providers: Mapping[str, Provider]
+    models: Mapping[str, Model]
+    """By full name, `provider/model`."""
+    aliases: Mapping[str, str]
+    """Other names of a model to its full name: bare names, old names."""
+
+    def credential(self, tenant_id: int, provider: str) -> Credential | None:
+        """Choose the key for a provider: the tenant's own, else the operator's, else None."""
+        for owner in (tenant_id, self.operator_id):
+            tenant = self.tenants.get(owner)
+            if tenant is not None and (own := tenant.credentials.get(provider)):
+                return own[0]
+        return None
+
+    def is_usable(self, tenant_id: int, provider: str) -> bool:
+        """Tell whether the tenant can call the provider."""
+        row = self.providers.get(provider)
+        return row is not None and (row.wire == "simulated" or self.credential(tenant_id, provider) is not None)
+
+    def usable_models(self, tenant_id: int) -> list[Model]:
+        """List the models that the tenant can call, best first."""
+        usable = {name for name in self.providers if self.is_usable(tenant_id, name)}
+        return sorted(
+            (model for model in self.models.values() if model.provider in usable),
+            key=lambda model: (model.quality_rank, model.id),
+        )
+
+    def resolve(self, tenant_id: int, name: str) -> Target:
+        """Find the target for a model name: `provider/model`, an alias, a bare name, or `auto`.
+
+        The name is split at the first slash only when the prefix is a known provider. A model that the catalog
+        does not list is passed on under an explicit provider, without a price. CallerError 404 when nothing fits.
+        """
+        full_name = self._auto(tenant_id) if name == AUTO else self._full_name(tenant_id, name)
+        provider_name, _, model_name = full_name.partition("/")
+        provider = self.providers[provider_name]
+        model = self.models.get(full_name) or Model(provider=provider_name, name=model_name)
+        credential = self.credential(tenant_id, provider_name)
+        if credential is None and provider.wire != "simulated":
+            raise CallerError(
+                f"The model `{name}` is served by {provider_name}, for which no key is set. "
+                f"Add one in the console under Provider keys, or choose another model from GET /v1/models.",
+                code="provider_not_configured",
+                http_status=404,
+                param="model",
+            )
+        return Target(provider, model, credential)
+
+    def _full_name(self, tenant_id: int, name: str) -> str:
+        full_name = self.aliases.get(name, name)
+        provider_name, slash, model_name = full_name.partition("/")
+        if slash and model_name and provider_name in self.providers:
+            return full_name
+        candidates = [f"{provider}/{full_name}" for provider in self.providers if f"{provider}/{full_name}" in self.models]
+        for candidate in candidates:
+            if self.is_usable(tenant_id, candidate.partition("/")[0]):
+                return candidate
+        if candidates:
+            return candidates[0]
+        raise CallerError(
+            f"The model `{name}` does not exist or you do not have access to it. See GET /v1/models for the models you can use.",
+            code="model_not_found",
+            http_status=404,
+            param="model",
+        )
+
+    def _auto(self, tenant_id: int) -> str:
+        tenant = self.tenants[tenant_id]
+        if tenant.default_model:
+            return self._full_name(tenant_id, tenant.default_model)
+        for provider in self.providers.values():
+            if provider.wire != "simulated" and provider.default_model and self.is_usable(tenant_id, provider.name):
+                return f"{provider.name}/{provider.default_model}"
+        raise CallerError(
+            "No provider is usable: set a provider key (for example OPENAI_API_KEY) or add one in the console.",
+            code="no_provider",
+            http_status=503,
+            param="model",
+        )
