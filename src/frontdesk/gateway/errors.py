@@ -33,6 +33,7 @@ class GatewayError(Exception):
 
     `public_message` is safe to show: it holds no key and no text of a conversation. `kind`, `param` and `code`
     are the fields of OpenAI's error object; a provider's own are kept when it answered with some.
+    `upstream_status` is the provider's HTTP status, None when it gave none.
     """
 
     decision: ClassVar[Decision]
@@ -51,6 +52,7 @@ class GatewayError(Exception):
         retry_after_s: float | None = None,
         param: str | None = None,
         provider_kind: str | None = None,
+        upstream_status: int | None = None,
     ) -> None:
         super().__init__(public_message)
         self.public_message = public_message
@@ -60,6 +62,7 @@ class GatewayError(Exception):
         self.retry_after_s = retry_after_s
         self.param = param
         self.provider_kind = provider_kind
+        self.upstream_status = upstream_status
 
 
 class CallerError(GatewayError):
@@ -102,7 +105,7 @@ class ProviderError(GatewayError):
 
 
 class ProviderTimeout(ProviderError):
-    """A deadline passed; `code` tells which one (`connect_timeout`, `first_byte_timeout`, `idle_timeout`, `total_timeout`)."""
+    """A deadline passed: `code` is connect_timeout, first_byte_timeout, idle_timeout or total_timeout."""
 
     default_code = "total_timeout"
     default_status = 504

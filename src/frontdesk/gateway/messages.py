@@ -140,6 +140,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     native_finish: str | None = None
     usage: Usage | None = None
     native: NativeReply | None = None
+    served_by: str = ""
+    """The full name, `provider/model`, of what answered; the pipeline fills it in."""
 
 
 class ToolCallDelta(msgspec.Struct, frozen=True):

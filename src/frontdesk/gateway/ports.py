@@ -1,6 +1,6 @@
 """What the pipeline needs from the outside, as small Protocols; `server.wiring` chooses who fulfils them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from frontdesk.gateway.journal.record import Record
@@ -35,7 +35,7 @@ class ProviderPort(Protocol):
         """Ask and wait for the whole answer."""
         ...
 
-    def stream(self, request: Request, target: Target) -> AsyncIterator[Sequence[Delta]]:
+    def stream(self, request: Request, target: Target) -> AsyncGenerator[Sequence[Delta], None]:
         """Ask and yield the answer as it arrives, in batches of what came together.
 
         Ends normally only after the provider's own terminal event; anything else raises ProviderError.

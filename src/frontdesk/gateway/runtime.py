@@ -1,4 +1,4 @@
-"""The process's Gateway: built lazily, after any fork, by the factory that was named. The only module state there is."""
+"""The process's Gateway: built lazily, after any fork, by the factory that was named. The only module state."""
 
 from __future__ import annotations
 

@@ -106,6 +106,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """By full name, `provider/model`."""
     aliases: Mapping[str, str]
     """Other names of a model to its full name: bare names, old names."""
+    preferred_model: str = ""
+    """What `auto` resolves to for a tenant without a default model: a model's name, or a provider's for its default
+    model; "" leaves it to the first usable provider of the catalog."""
 
     def credential(self, tenant_id: int, provider: str) -> Credential | None:
         """Choose the key for a provider: the tenant's own, else the operator's, else None."""
@@ -154,14 +157,17 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         provider_name, slash, model_name = full_name.partition("/")
         if slash and model_name and provider_name in self.providers:
             return full_name
-        candidates = [f"{provider}/{full_name}" for provider in self.providers if f"{provider}/{full_name}" in self.models]
+        candidates = [
+            f"{provider}/{full_name}" for provider in self.providers if f"{provider}/{full_name}" in self.models
+        ]
         for candidate in candidates:
             if self.is_usable(tenant_id, candidate.partition("/")[0]):
                 return candidate
         if candidates:
             return candidates[0]
         raise CallerError(
-            f"The model `{name}` does not exist or you do not have access to it. See GET /v1/models for the models you can use.",
+            f"The model `{name[:100]}` does not exist or you do not have access to it. "
+            "GET /v1/models lists those you can use.",
             code="model_not_found",
             http_status=404,
             param="model",
@@ -169,8 +175,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     def _auto(self, tenant_id: int) -> str:
         tenant = self.tenants[tenant_id]
-        if tenant.default_model:
-            return self._full_name(tenant_id, tenant.default_model)
+        chosen = tenant.default_model or self.preferred_model
+        if chosen in self.providers:
+            chosen = f"{chosen}/{self.providers[chosen].default_model}"
+        if chosen:
+            return self._full_name(tenant_id, chosen)
         for provider in self.providers.values():
             if provider.wire != "simulated" and provider.default_model and self.is_usable(tenant_id, provider.name):
                 return f"{provider.name}/{provider.default_model}"

@@ -1,0 +1,253 @@
+"""The way of a request: resolve → intent → call → settled record. The only place where the steps meet.
+
+Every attempt at a provider is one call: its intent is on disk before the provider is asked, its settled record before
+the client sees the end of the answer, whatever happens in between (an error, a client that leaves, a cancelled task).
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Self
+
+import msgspec
+
+from frontdesk.gateway import pricing, tokens
+from frontdesk.gateway.clock import Clock, uuid7
+from frontdesk.gateway.errors import CallerError, GatewayError, InternalError
+from frontdesk.gateway.journal.record import Caller, CallStatus, Intent, Settled
+from frontdesk.gateway.messages import Delta, Reply, Request, Usage
+from frontdesk.gateway.ports import Journal, ProviderPort, SnapshotSource
+from frontdesk.gateway.snapshot import Snapshot, Target
+
+_NOTHING_USED = Usage(source="estimated")
+
+
+class Gateway:
+    """Asks models on behalf of tenants. Belongs to one event loop once the first request is made."""
+
+    def __init__(
+        self, *, snapshots: SnapshotSource, providers: Mapping[str, ProviderPort], journal: Journal, clock: Clock
+    ) -> None:
+        """Take the ports; `providers` is keyed by wire format."""
+        self._snapshots = snapshots
+        self._providers = providers
+        self._journal = journal
+        self._clock = clock
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Give the configuration in force."""
+        return self._snapshots.current
+
+    @property
+    def clock(self) -> Clock:
+        """Give the clock that calls are timed with."""
+        return self._clock
+
+    def can_serve(self, tenant_id: int, model: str) -> bool:
+        """Tell whether a call of the tenant for `model` would reach a provider."""
+        try:
+            target = self.snapshot.resolve(tenant_id, model)
+        except CallerError:
+            return False
+        return target.provider.wire in self._providers
+
+    async def complete(self, request: Request, caller: Caller) -> Reply:
+        """Ask and wait for the whole answer; any failure is a GatewayError and on record."""
+        call, provider = self._begin(request, caller)
+        try:
+            reply = await provider.complete(request, call.target)
+        except GatewayError as error:
+            call.fail(error)
+            raise
+        except Exception:
+            call.fail(_defect())
+            raise
+        except BaseException:
+            call.cancel()
+            raise
+        call.succeed(reply)
+        return msgspec.structs.replace(reply, served_by=call.target.model.id)
+
+    def stream(self, request: Request, caller: Caller) -> "Stream":
+        """Ask and give the answer as it arrives: `async for batch in stream`, `aclose()` to leave early.
+
+        Nothing comes before the first content, so that until then a failure can still be told by a status. Ends
+        normally only when the answer is whole; any failure is raised as a GatewayError and on record.
+        """
+        call, provider = self._begin(request, caller)
+        return Stream(call, provider, request)
+
+    def _begin(self, request: Request, caller: Caller) -> "tuple[_Call, ProviderPort]":
+        target = self.snapshot.resolve(caller.tenant_id, request.model)
+        provider = self._providers.get(target.provider.wire)
+        if provider is None:
+            raise CallerError(
+                f"{target.provider.name} speaks the wire format `{target.provider.wire}`, which this version does "
+                "not. Choose another model from GET /v1/models.",
+                code="provider_not_supported",
+                http_status=404,
+                param="model",
+            )
+        return _Call(self._journal, self._clock, target, request, caller), provider
+
+
+class Stream:
+    """A streamed answer: an async iterator over batches of deltas that arrived together."""
+
+    def __init__(self, call: "_Call", provider: ProviderPort, request: Request) -> None:
+        """Take a call whose intent is written."""
+        self._call = call
+        self._batches = self._run(call, provider, request)
+
+    @property
+    def served_by(self) -> str:
+        """The full name, `provider/model`, of what answers."""
+        return self._call.target.model.id
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Sequence[Delta]:
+        return await anext(self._batches)
+
+    async def aclose(self) -> None:
+        """Leave: the upstream connection is closed at once and the call booked with what was used."""
+        await self._batches.aclose()
+        self._call.cancel()
+
+    @staticmethod
+    async def _run(call: "_Call", provider: ProviderPort, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
+        try:
+            async with aclosing(provider.stream(request, call.target)) as batches:
+                async for batch in _from_first_content(batches, call):
+                    yield batch
+        except GatewayError as error:
+            call.fail(error)
+            raise
+        except Exception:
+            call.fail(_defect())
+            raise
+        except BaseException:
+            call.cancel()
+            raise
+        call.succeed(None)
+
+
+async def _from_first_content(
+    batches: AsyncIterator[Sequence[Delta]], call: "_Call"
+) -> AsyncGenerator[Sequence[Delta], None]:
+    """Hold back what comes before the first content, and note everything."""
+    held: list[Delta] = []
+    async for batch in batches:
+        call.note(batch)
+        if not held and call.has_content:
+            yield batch
+            continue
+        held.extend(batch)
+        if call.has_content:
+            yield held
+            held = []
+    if held:
+        yield held
+
+
+def _defect() -> InternalError:
+    return InternalError("Frontdesk failed while serving this request; its log has the details.")
+
+
+class _Call:
+    """One attempt at one provider: writes its intent when made, and its settled record exactly once."""
+
+    def __init__(self, journal: Journal, clock: Clock, target: Target, request: Request, caller: Caller) -> None:
+        self.target = target
+        self.has_content = False
+        self._journal = journal
+        self._clock = clock
+        self._received_characters = 0
+        self._usage: Usage | None = None
+        self._served_model = self._finish = self._native_finish = ""
+        self._first_token_ms: int | None = None
+        self._is_settled = False
+        at_ns = clock.now_ns()
+        self._intent = Intent(
+            call_id=uuid7(at_ns).bytes,
+            at_ns=at_ns,
+            caller=caller,
+            provider=target.provider.name,
+            model=target.model.name,
+            credential_id=target.credential.id if target.credential else "",
+            is_streamed=request.stream,
+            estimated_input_tokens=tokens.of_messages(request.messages),
+            max_tokens=request.max_tokens,
+            temperature=request.temperature,
+        )
+        self._started_at = clock.monotonic()
+        journal.append(self._intent)
+
+    def note(self, batch: Sequence[Delta]) -> None:
+        """Keep in mind what a batch of the stream says about the call."""
+        for delta in batch:
+            if delta.has_content:
+                if not self.has_content:
+                    self.has_content = True
+                    self._first_token_ms = self._elapsed_ms()
+                self._received_characters += len(delta.text) + len(delta.reasoning) + len(delta.refusal)
+                for call in delta.tool_calls:
+                    self._received_characters += len(call.arguments)
+            if delta.usage is not None:
+                self._usage = delta.usage
+            if delta.finish is not None:
+                self._finish, self._native_finish = delta.finish, delta.native_finish or ""
+            if delta.model:
+                self._served_model = delta.model
+
+    def succeed(self, reply: Reply | None) -> None:
+        """Settle a whole answer; None for a stream whose batches were noted."""
+        if reply is not None:
+            self._usage = reply.usage
+            self._received_characters = len(reply.text) + len(reply.reasoning or "")
+            self._served_model = reply.model
+            self._finish, self._native_finish = reply.finish or "", reply.native_finish or ""
+        self._settle("success", self._usage or self._estimate(), None)
+
+    def fail(self, error: GatewayError) -> None:
+        """Settle a failure: an answer that never began costs nothing, one that was cut is booked by estimate."""
+        usage = self._usage or (self._estimate() if self.has_content else _NOTHING_USED)
+        self._settle("failed", usage, error)
+
+    def cancel(self) -> None:
+        """Settle a call that its client left, if it has not ended yet."""
+        self._settle("cancelled", self._usage or self._estimate(), None)
+
+    def _estimate(self) -> Usage:
+        return Usage(
+            uncached_input=self._intent.estimated_input_tokens,
+            output=tokens.of_characters(self._received_characters),
+            source="estimated",
+        )
+
+    def _elapsed_ms(self) -> int:
+        return round((self._clock.monotonic() - self._started_at) * 1000)
+
+    def _settle(self, status: CallStatus, usage: Usage, error: GatewayError | None) -> None:
+        if self._is_settled:
+            return
+        self._is_settled = True
+        price = self.target.model.price
+        record = Settled(
+            intent=self._intent,
+            status=status,
+            usage=usage,
+            cost_nano_usd=pricing.cost(usage, price),
+            latency_ms=self._elapsed_ms(),
+            first_token_ms=self._first_token_ms,
+            served_model=self._served_model,
+            finish=self._finish,
+            native_finish=self._native_finish,
+            price_source=price.source if price else "",
+            error_class=error.decision if error else "",
+            error_code=error.code if error else "",
+            error_message=error.public_message[:500] if error else "",
+            upstream_status=error.upstream_status if error else None,
+        )
+        self._journal.append(record)

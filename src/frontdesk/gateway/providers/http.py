@@ -1,0 +1,86 @@
+"""Providers that are reached over HTTP: one driver, any wire format."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from frontdesk.gateway.errors import GatewayError, InternalError, ProviderError
+from frontdesk.gateway.messages import Delta, Reply, Request, ToolCallDelta
+from frontdesk.gateway.providers.contract import UpstreamRequest, Wire
+from frontdesk.gateway.providers.transport import Transport, UpstreamResponse
+from frontdesk.gateway.snapshot import Target
+from frontdesk.gateway.vault import Vault, VaultError
+
+
+class HttpProvider:
+    """Asks models over HTTP in one wire format. Fulfils `ports.ProviderPort`."""
+
+    def __init__(self, wire: Wire, transport: Transport, vault: Vault) -> None:
+        self._wire = wire
+        self._transport = transport
+        self._vault = vault
+
+    async def complete(self, request: Request, target: Target) -> Reply:
+        """Ask and wait for the whole answer."""
+        async with self._transport.open(self._request(request, target)) as response:
+            if response.status != 200:
+                raise await self._error(response)
+            return self._wire.read_reply(await response.read())
+
+    async def stream(self, request: Request, target: Target) -> AsyncGenerator[Sequence[Delta], None]:
+        """Ask and yield the answer as it arrives."""
+        async with self._transport.open(self._request(request, target)) as response:
+            if response.status != 200:
+                raise await self._error(response)
+            if response.headers.get("content-type", "").startswith("application/json"):
+                yield (_whole(self._wire.read_reply(await response.read())),)
+                return
+            reader = self._wire.open_stream()
+            async with aclosing(response.pieces()) as pieces:
+                async for piece in pieces:
+                    deltas = reader.feed(piece)
+                    if deltas:
+                        yield deltas
+                    if reader.is_done:
+                        response.complete()
+                        return
+            deltas = reader.end()
+            if deltas:
+                yield deltas
+
+    def _request(self, request: Request, target: Target) -> UpstreamRequest:
+        key = ""
+        if target.credential is not None:
+            try:
+                key = self._vault.open(target.credential.tenant_id, target.credential.sealed)
+            except VaultError as error:
+                raise InternalError(
+                    f"The key stored for {target.provider.name} cannot be decrypted. Enter it again in the console.",
+                    code="provider_key_unreadable",
+                ) from error
+        return self._wire.build_request(request, target, key)
+
+    async def _error(self, response: UpstreamResponse) -> GatewayError:
+        if 200 <= response.status < 400:
+            return ProviderError(
+                f"The provider answered with HTTP {response.status}, which Frontdesk does not follow.",
+                code="unexpected_status",
+            )
+        return self._wire.read_error(response.status, response.headers, await response.read())
+
+
+def _whole(reply: Reply) -> Delta:
+    """Turn an answer in one piece, from a provider that was asked to stream, into the one event of a stream."""
+    calls = tuple(
+        ToolCallDelta(index, call.id, call.name, call.arguments) for index, call in enumerate(reply.tool_calls)
+    )
+    return Delta(
+        id=reply.id,
+        model=reply.model,
+        text=reply.text,
+        reasoning=reply.reasoning or "",
+        refusal=reply.refusal or "",
+        tool_calls=calls,
+        finish=reply.finish,
+        native_finish=reply.native_finish,
+        usage=reply.usage,
+    )

@@ -1,0 +1,294 @@
+"""The only HTTP client of the request path: aiohttp, with a deadline for each phase and a bound on every body.
+
+One timer watches a whole exchange (a timer per read costs more than the read). Redirects are never followed: they
+would carry a key to another host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncGenerator, Mapping
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from aiohttp.hdrs import CONTENT_ENCODING
+from yarl import URL
+
+from frontdesk.gateway.errors import ProviderError, ProviderTimeout
+from frontdesk.gateway.providers.contract import BODY_LIMIT_BYTES, Deadlines, UpstreamRequest
+
+_MOST_CONNECTIONS = 2_000
+_MOST_URLS = 1_000
+_LINGER_S = 1.0
+_NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
+
+
+class Transport:
+    """A pool of connections; belongs to one event loop and opens with the first request on it."""
+
+    def __init__(self, deadlines: Deadlines | None = None) -> None:
+        self.deadlines = deadlines or Deadlines()
+        self._session: aiohttp.ClientSession | None = None
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.deadlines.connect_s)
+        self._urls: dict[str, URL] = {}
+        self._lingering: set[asyncio.Task[None]] = set()
+
+    def open(self, request: UpstreamRequest) -> UpstreamResponse:
+        """Prepare an exchange; it starts on entering the returned context manager."""
+        return UpstreamResponse(self, request)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for task in list(self._lingering):
+            task.cancel()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _send(self, request: UpstreamRequest) -> aiohttp.ClientResponse:
+        return await self._ready_session().request(
+            request.method,
+            self._url(request.url),
+            data=request.body,
+            headers=request.headers,
+            allow_redirects=False,
+        )
+
+    def _ready_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=_MOST_CONNECTIONS, keepalive_timeout=30, ttl_dns_cache=60),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                timeout=self._timeout,
+                trust_env=False,
+            )
+        return self._session
+
+    def _url(self, text: str) -> URL:
+        url = self._urls.get(text)
+        if url is None:
+            if len(self._urls) >= _MOST_URLS:
+                self._urls.clear()
+            url = self._urls[text] = URL(text)
+        return url
+
+    def _linger(self, response: aiohttp.ClientResponse) -> None:
+        """Let a response that has said all it had to say reach its end, so that its connection can be used again."""
+        task = asyncio.get_running_loop().create_task(_drain(response))
+        self._lingering.add(task)
+        task.add_done_callback(self._lingering.discard)
+
+
+class UpstreamResponse:
+    """One exchange with a provider: `async with transport.open(request) as response`.
+
+    Leaving the block before the body's end closes the connection at once.
+    """
+
+    def __init__(self, transport: Transport, request: UpstreamRequest) -> None:
+        self._transport = transport
+        self._request = request
+        self._watch = _Watch(transport.deadlines.total_s)
+        self._response: aiohttp.ClientResponse | None = None
+        self._is_complete = False
+        self.status = 0
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Give the response's header fields, names in lower case."""
+        return {name.lower(): value for name, value in self._opened.headers.items()}
+
+    async def __aenter__(self) -> Self:
+        self._watch.start()
+        self._watch.arm("first_byte_timeout", self._transport.deadlines.first_byte_s)
+        try:
+            self._response = await self._transport._send(self._request)
+        except asyncio.CancelledError as error:
+            self._watch.translate(error)
+            raise
+        except aiohttp.ConnectionTimeoutError as error:
+            raise ProviderTimeout("The provider could not be reached in time.", code="connect_timeout") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise ProviderError("The provider could not be reached.", code="connection_failed") from error
+        finally:
+            self._watch.disarm()
+            if self._response is None:
+                self._watch.stop()
+        self.status = self._response.status
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._watch.stop()
+        response = self._opened
+        if response.content.at_eof():
+            response.release()
+        elif self._is_complete:
+            self._transport._linger(response)
+        else:
+            response.close()
+
+    def complete(self) -> None:
+        """Say that nothing more of the body matters; the connection may be used again if it ends soon."""
+        self._is_complete = True
+
+    async def read(self) -> bytes:
+        """Read the whole body. ProviderError when it is cut short or over 10 MB after decompression."""
+        declared = self._opened.content_length
+        if declared is not None and declared > BODY_LIMIT_BYTES:
+            raise _too_large()
+        body = bytearray()
+        async for piece in self.pieces():
+            body += piece
+            if len(body) > BODY_LIMIT_BYTES:
+                raise _too_large()
+        return bytes(body)
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """Yield the body, decompressed, as it arrives."""
+        content = self._opened.content
+        decompress = _decompressor(self._opened.headers.get(CONTENT_ENCODING, ""))
+        idle_s = self._transport.deadlines.idle_s
+        watch = self._watch
+        while True:
+            watch.arm("idle_timeout", idle_s)
+            try:
+                piece = await content.readany()
+            except asyncio.CancelledError as error:
+                watch.translate(error)
+                raise
+            except (aiohttp.ClientError, OSError) as error:
+                raise ProviderError("The provider's answer was cut short.", code="truncated_body") from error
+            finally:
+                watch.disarm()
+            if not piece:
+                break
+            if decompress is None:
+                yield piece
+            else:
+                for part in decompress.parts(piece):
+                    yield part
+        if decompress is not None:
+            decompress.check_end()
+
+    @property
+    def _opened(self) -> aiohttp.ClientResponse:
+        if self._response is None:
+            raise RuntimeError("the exchange has not started: use `async with transport.open(...)`")
+        return self._response
+
+
+class _Watch:
+    """Cancels the waiting task when a phase takes too long, with one timer that is moved only when it fires early."""
+
+    def __init__(self, total_s: float) -> None:
+        self._total_s = total_s
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[object] | None = None
+        self._code = ""
+        self._limit_at = self._total_at = 0.0
+        self._has_fired = False
+        self._cancelling = 0
+
+    def start(self) -> None:
+        self._total_at = self._loop.time() + self._total_s
+
+    def arm(self, code: str, seconds: float) -> None:
+        """Limit the wait that follows."""
+        self._task = asyncio.current_task()
+        self._cancelling = self._task.cancelling() if self._task else 0
+        limit_at = self._loop.time() + seconds
+        self._code, self._limit_at = (
+            (code, limit_at) if limit_at < self._total_at else ("total_timeout", self._total_at)
+        )
+        if self._timer is None or self._timer.when() > self._limit_at:
+            self._set_timer()
+
+    def disarm(self) -> None:
+        self._task = None
+
+    def stop(self) -> None:
+        self._task = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def translate(self, error: asyncio.CancelledError) -> None:
+        """Raise ProviderTimeout if this watch did the cancelling and nobody else did."""
+        task = asyncio.current_task()
+        if self._has_fired and task is not None and task.uncancel() <= self._cancelling:
+            raise ProviderTimeout("The provider did not answer in time.", code=self._code) from error
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._limit_at, self._fire)
+
+    def _fire(self) -> None:
+        self._timer = None
+        if self._task is None:
+            return
+        if self._loop.time() < self._limit_at:
+            self._set_timer()
+            return
+        self._has_fired = True
+        self._task.cancel()
+
+
+class _Decompressor:
+    """Inflates gzip or zlib in bounded steps, so that a bomb costs no more than the limit."""
+
+    _STEP_BYTES = 256 * 1024
+
+    def __init__(self) -> None:
+        self._inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+
+    def parts(self, piece: bytes) -> list[bytes]:
+        parts: list[bytes] = []
+        total = 0
+        try:
+            while piece:
+                part = self._inflate.decompress(piece, self._STEP_BYTES)
+                piece = self._inflate.unconsumed_tail
+                total += len(part)
+                if total > BODY_LIMIT_BYTES:
+                    raise _too_large()
+                parts.append(part)
+        except zlib.error as error:
+            raise ProviderError("The provider's answer cannot be decompressed.", code="malformed_body") from error
+        return parts
+
+    def check_end(self) -> None:
+        if not self._inflate.eof:
+            raise ProviderError("The provider's answer was cut short.", code="truncated_body")
+
+
+def _decompressor(encoding: str) -> _Decompressor | None:
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return None
+    if encoding in ("gzip", "x-gzip", "deflate"):
+        return _Decompressor()
+    raise ProviderError(f"The provider answered in an unknown encoding ({encoding[:20]}).", code="malformed_body")
+
+
+def _too_large() -> ProviderError:
+    return ProviderError("The provider's answer is over 10 MB.", code="body_too_large")
+
+
+async def _drain(response: aiohttp.ClientResponse) -> None:
+    try:
+        async with asyncio.timeout(_LINGER_S):
+            while await response.content.readany():
+                pass
+        response.release()
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        response.close()
+    except asyncio.CancelledError:
+        response.close()
+        raise

@@ -1,0 +1,158 @@
+"""The gateway over HTTP: OpenAI's endpoints, for the SDKs that speak them."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+
+from frontdesk.gateway.clock import uuid7
+from frontdesk.gateway.errors import CallerError, GatewayError
+from frontdesk.gateway.ingress import openai_chat, openai_models
+from frontdesk.gateway.journal.record import Caller
+from frontdesk.gateway.messages import Request
+from frontdesk.gateway.pipeline import Gateway
+from frontdesk.gateway.snapshot import ApiKey
+from frontdesk.server.exchange import EVENT_STREAM_HEADERS, JSON_TYPE, Exchange, Header
+from frontdesk.server.snapshots import SnapshotHolder
+
+CALL_SCOPE = "gateway:call"
+
+_LONGEST_CLIENT_ID = 128
+
+
+class GatewayApi:
+    """Handlers of `/v1/`; each answers every error in OpenAI's shape."""
+
+    def __init__(self, gateway: Gateway, snapshots: SnapshotHolder) -> None:
+        """Take the process's gateway and where its Snapshot is refreshed."""
+        self._gateway = gateway
+        self._snapshots = snapshots
+
+    async def chat_completions(self, exchange: Exchange) -> None:
+        """`POST /v1/chat/completions`, whole or streamed."""
+        request_id = str(uuid7(self._gateway.clock.now_ns()))
+        try:
+            _require_method(exchange, "POST")
+            key = await self._authenticate(exchange)
+            request = openai_chat.parse(await exchange.body())
+            caller = Caller(
+                tenant_id=key.tenant_id,
+                request_id=request_id,
+                api_key_id=key.id,
+                client_request_id=(exchange.header(b"x-request-id") or "")[:_LONGEST_CLIENT_ID],
+            )
+            exchange.cancel_when_client_leaves()
+            if request.stream:
+                await self._stream(exchange, request, caller)
+            else:
+                reply = await self._gateway.complete(request, caller)
+                body = openai_chat.render_reply(reply, self._now_s())
+                exchange.stop_watching()
+                await exchange.reply(200, body, (JSON_TYPE, *_identity(request_id, reply.served_by)))
+        except GatewayError as error:
+            exchange.stop_watching()
+            await _refuse(exchange, error, request_id)
+
+    async def models(self, exchange: Exchange) -> None:
+        """`GET /v1/models` and `GET /v1/models/{provider}/{model}`."""
+        request_id = str(uuid7(self._gateway.clock.now_ns()))
+        try:
+            _require_method(exchange, "GET")
+            key = await self._authenticate(exchange)
+            snapshot = self._gateway.snapshot
+            name = exchange.scope["path"].removeprefix("/v1/models").strip("/")
+            if name:
+                body = openai_models.render_model(snapshot.resolve(key.tenant_id, name).model, 0)
+            else:
+                body = openai_models.render_models(snapshot.usable_models(key.tenant_id), 0)
+            await exchange.reply(200, body, (JSON_TYPE, *_identity(request_id)))
+        except GatewayError as error:
+            await _refuse(exchange, error, request_id)
+
+    async def unknown(self, exchange: Exchange) -> None:
+        """Any other path under `/v1/`."""
+        request_id = str(uuid7(self._gateway.clock.now_ns()))
+        path = exchange.scope["path"][:200]
+        error = CallerError(
+            f"Unknown request URL: {exchange.scope['method']} {path}. Frontdesk serves POST /v1/chat/completions and "
+            "GET /v1/models here.",
+            code="unknown_url",
+            http_status=404,
+        )
+        await _refuse(exchange, error, request_id)
+
+    async def _stream(self, exchange: Exchange, request: Request, caller: Caller) -> None:
+        """Send the answer as it arrives; a failure before the first content still gets its status."""
+        stream = self._gateway.stream(request, caller)
+        renderer = openai_chat.StreamRenderer(request, self._now_s())
+        is_started = False
+        try:
+            async for batch in stream:
+                if not is_started:
+                    headers = (*EVENT_STREAM_HEADERS, *_identity(caller.request_id, stream.served_by))
+                    await exchange.start(200, headers)
+                    is_started = True
+                if events := renderer.render(batch):
+                    await exchange.piece(events)
+        except GatewayError as error:
+            if not is_started:
+                raise
+            exchange.stop_watching()
+            await exchange.end(openai_chat.render_error_event(error))
+            return
+        finally:
+            await stream.aclose()
+        exchange.stop_watching()
+        await exchange.end(renderer.end())
+
+    async def _authenticate(self, exchange: Exchange) -> ApiKey:
+        """Find the key that the request carries. CallerError 401 when there is none that may call."""
+        header = exchange.header(b"authorization") or ""
+        scheme, _, secret = header.partition(" ")
+        if scheme.lower() != "bearer" or not secret:
+            raise CallerError(
+                "You didn't provide an API key. Send your Frontdesk key as `Authorization: Bearer fd_...`.",
+                code="missing_api_key",
+                http_status=401,
+            )
+        digest = hashlib.sha256(secret.strip().encode("latin-1")).digest()
+        key = self._gateway.snapshot.api_keys.get(digest)
+        if key is None:
+            await self._snapshots.refresh_for_unknown()
+            key = self._gateway.snapshot.api_keys.get(digest)
+        if key is None or (key.expires_at_ns is not None and key.expires_at_ns <= self._gateway.clock.now_ns()):
+            raise CallerError(
+                "Incorrect API key provided. Use a Frontdesk key (fd_...), not a provider's; the console makes one.",
+                code="invalid_api_key",
+                http_status=401,
+            )
+        if CALL_SCOPE not in key.scopes:
+            raise CallerError(
+                f"This API key may not call models: it lacks the scope `{CALL_SCOPE}`.",
+                code="missing_scope",
+                http_status=403,
+            )
+        return key
+
+    def _now_s(self) -> int:
+        return self._gateway.clock.now_ns() // 1_000_000_000
+
+
+async def _refuse(exchange: Exchange, error: GatewayError, request_id: str) -> None:
+    headers = [JSON_TYPE, *_identity(request_id)]
+    if error.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % math.ceil(error.retry_after_s)))
+    await exchange.reply(error.http_status, openai_chat.render_error(error), headers)
+
+
+def _identity(request_id: str, served_by: str = "") -> Sequence[Header]:
+    own = (b"x-request-id", request_id.encode())
+    return (own, (b"x-frontdesk-model", served_by.encode("latin-1", "replace"))) if served_by else (own,)
+
+
+def _require_method(exchange: Exchange, method: str) -> None:
+    if exchange.scope["method"] != method:
+        raise CallerError(
+            f"Not allowed to {exchange.scope['method']} on {exchange.scope['path'][:200]}: use {method}.",
+            code="method_not_allowed",
+            http_status=405,
+        )

@@ -1,0 +1,86 @@
+"""Runs the web process: the socket, the event loop, the signals."""
+
+import json
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from django.conf import settings
+
+from frontdesk.server.app import Application
+
+THREAD_SWITCH_S = 0.0005
+"""How long a busy thread may keep the interpreter from the event loop."""
+GRACE_S = 30
+"""How long running requests may take to end after SIGTERM."""
+_BACKLOG = 2048
+
+
+class CannotServe(Exception):
+    """The server cannot start; the message is one line that says why and what to do."""
+
+
+def run(host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT. CannotServe when the address cannot be taken or a part does not start."""
+    sys.setswitchinterval(THREAD_SWITCH_S)
+    with _listening(host, port) as listener:
+        address = f"http://{_shown(host)}:{listener.getsockname()[1]}/"
+        config = uvicorn.Config(
+            Application(),
+            http="httptools",
+            loop="uvloop",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        server = _Server(config)
+        with _announced(settings.DATA_DIR / "server.json", address):
+            sys.stderr.write(f"Frontdesk serves on {address} (console: {address}admin/)\n")
+            server.run(sockets=[listener])
+        if not server.started:
+            raise CannotServe("Frontdesk could not start; the lines above say why.")
+
+
+class _Server(uvicorn.Server):
+    """Ends with status 0 after a signal: uvicorn's own way is to raise the signal again."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop taking connections and finish what runs; a second signal does not wait."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CannotServe(f"cannot listen on {host}:{port}: {reason}. Choose another with --port or PORT.") from error
+    with listener:
+        yield listener
+
+
+@contextmanager
+def _announced(path: Path, address: str) -> Iterator[None]:
+    """Leave the server's address where the command line finds it, while it runs."""
+    path.write_text(json.dumps({"address": address}), encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _shown(host: str) -> str:
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

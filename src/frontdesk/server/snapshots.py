@@ -1,0 +1,64 @@
+"""Holds the Snapshot in force and swaps it when the configuration's version moves."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from django.db import DatabaseError
+
+from frontdesk.gateway.snapshot import Snapshot
+from frontdesk.tenants import database
+
+POLL_S = 1.0
+FULL_READ_S = 60.0
+"""A full read this often finds what moved without a version: expiry dates, edits by hand in the database."""
+
+logger = structlog.get_logger()
+
+
+class SnapshotHolder:
+    """Fulfils `gateway.ports.SnapshotSource`. With the database down, the last Snapshot stays in force."""
+
+    def __init__(self, read: Callable[[], Snapshot], read_version: Callable[[], int]) -> None:
+        """Read the first Snapshot at once; both functions run on a database thread afterwards."""
+        self._read = read
+        self._read_version = read_version
+        self._is_database_up = True
+        self._asked_at = 0.0
+        self.current = read()
+
+    async def keep_current(self) -> None:
+        """Poll for changes until cancelled."""
+        loop = asyncio.get_running_loop()
+        read_at = loop.time()
+        while True:
+            await asyncio.sleep(POLL_S)
+            is_due = loop.time() - read_at >= FULL_READ_S
+            if await self._refresh(force=is_due):
+                read_at = loop.time()
+
+    async def refresh_for_unknown(self) -> None:
+        """Look for changes now, because something unknown was asked for; at most once in a poll interval."""
+        now = asyncio.get_running_loop().time()
+        if now - self._asked_at >= POLL_S:
+            self._asked_at = now
+            await self._refresh(force=False)
+
+    async def _refresh(self, *, force: bool) -> bool:
+        try:
+            snapshot = await database.run(self._changed, force)
+        except DatabaseError:
+            if self._is_database_up:
+                logger.warning("snapshot_not_refreshed", exc_info=True)
+            self._is_database_up = False
+            return False
+        self._is_database_up = True
+        if snapshot is None:
+            return False
+        self.current = snapshot
+        return True
+
+    def _changed(self, force: bool) -> Snapshot | None:
+        if not force and self._read_version() == self.current.version:
+            return None
+        return self._read()

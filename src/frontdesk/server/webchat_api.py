@@ -1,0 +1,187 @@
+"""The web chat widget's public endpoints on raw ASGI: who may speak, what was said, and the answer as it comes."""
+
+from urllib.parse import urlsplit
+
+import msgspec
+import structlog
+from django.db import DatabaseError
+
+from frontdesk.channels import selectors, webchat
+from frontdesk.channels.models import Widget
+from frontdesk.channels.webchat import WebchatRejected, WebMessage
+from frontdesk.conversations.reply import (
+    AIAgentService,
+    ConversationNotFound,
+    Inbound,
+    MessageRejected,
+    Start,
+    TextDelta,
+    TurnReply,
+)
+from frontdesk.gateway.clock import uuid7
+from frontdesk.gateway.errors import GatewayError
+from frontdesk.gateway.pipeline import Gateway
+from frontdesk.server.exchange import (
+    EVENT_STREAM_HEADERS,
+    JSON_TYPE,
+    BodyTooLarge,
+    Exchange,
+    Header,
+    error_json,
+)
+from frontdesk.tenants import database
+
+PREFIX = "/api/chat-widget/public/widget/"
+
+_BODY_LIMIT_BYTES = 64 * 1024
+_RETRY_AFTER: Header = (b"retry-after", b"5")
+
+logger = structlog.get_logger()
+
+
+class WebchatApi:
+    """Handlers of `/api/chat-widget/public/widget/{widgetKey}/…`; the key names the tenant."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        """Take the process's gateway, through which turns are answered."""
+        self._gateway = gateway
+        self._agent = AIAgentService(gateway)
+
+    async def dispatch(self, exchange: Exchange) -> None:
+        """Find the widget and the endpoint, and answer every error in the widget's shape."""
+        widget_key, _, endpoint = exchange.scope["path"].removeprefix(PREFIX).partition("/")
+        request_id = str(uuid7(self._gateway.clock.now_ns()))
+        headers: list[Header] = [(b"x-request-id", request_id.encode()), (b"vary", b"Origin")]
+        try:
+            widget = await database.run(selectors.widget_by_key, widget_key)
+            if widget is None:
+                raise WebchatRejected("widget_not_found", "There is no widget with this key.", 404)
+            origin = exchange.header(b"origin")
+            webchat.check_origin(widget, origin, _own_origin(exchange))
+            if origin is not None:
+                headers.append((b"access-control-allow-origin", origin.encode("latin-1")))
+            await self._route(exchange, widget, endpoint, request_id, headers)
+        except WebchatRejected as error:
+            await exchange.reply(error.http_status, error_json(error.code, error.message), (JSON_TYPE, *headers))
+        except BodyTooLarge as error:
+            await exchange.reply(413, error_json(error.code, error.public_message), (JSON_TYPE, *headers))
+        except DatabaseError:
+            logger.warning("webchat_unavailable", exc_info=True)
+            body = error_json("unavailable", "We cannot take messages right now. Please try again in a moment.")
+            await exchange.reply(503, body, (JSON_TYPE, _RETRY_AFTER, *headers))
+
+    async def _route(
+        self, exchange: Exchange, widget: Widget, endpoint: str, request_id: str, headers: list[Header]
+    ) -> None:
+        method = exchange.scope["method"]
+        match endpoint, method:
+            case ("message" | "config", "OPTIONS"):
+                await exchange.reply(204, b"", (*headers, *_PREFLIGHT))
+            case "config", "GET":
+                notice = await database.run(selectors.ai_notice, widget)
+                body = msgspec.json.encode(webchat.config_json(widget, notice))
+                await exchange.reply(200, body, (JSON_TYPE, *headers))
+            case "message", "POST":
+                await self._message(exchange, widget, request_id, headers)
+            case "message" | "config", _:
+                raise WebchatRejected("method_not_allowed", f"{method} is not allowed here.", 405)
+            case _:
+                raise WebchatRejected("not_found", "There is no such endpoint.", 404)
+
+    async def _message(self, exchange: Exchange, widget: Widget, request_id: str, headers: list[Header]) -> None:
+        message = webchat.parse_message(await exchange.body(_BODY_LIMIT_BYTES))
+        _require_visitor(message, widget)
+        inbound = _inbound(message, widget, request_id)
+        exchange.cancel_when_client_leaves()
+        try:
+            if "text/event-stream" in (exchange.header(b"accept") or ""):
+                await self._stream(exchange, widget, inbound, headers)
+                return
+            reply = await self._agent.answer(inbound)
+        except MessageRejected as error:
+            raise WebchatRejected(error.code, error.message, 400) from error
+        except ConversationNotFound as error:
+            raise WebchatRejected("visitor_session_required", "This conversation is not yours.", 403) from error
+        exchange.stop_watching()
+        await exchange.reply(200, msgspec.json.encode(_reply(reply, widget)), (JSON_TYPE, *headers))
+
+    async def _stream(self, exchange: Exchange, widget: Widget, inbound: Inbound, headers: list[Header]) -> None:
+        number = 0
+        events = self._agent.stream(inbound)
+        try:
+            async for event in events:
+                number += 1
+                written = webchat.sse_event(number, *_written(event, widget))
+                if not exchange.is_started:
+                    await exchange.start(200, (*EVENT_STREAM_HEADERS, *headers))
+                await exchange.piece(written)
+        except GatewayError:
+            if not exchange.is_started:
+                raise
+            body = {"error": {"code": "reply_interrupted", "message": "The answer was cut off. Please ask again."}}
+            await exchange.piece(webchat.sse_event(number + 1, "error", body))
+        finally:
+            await events.aclose()
+        exchange.stop_watching()
+        await exchange.end()
+
+
+def _written(event: Start | TextDelta | TurnReply, widget: Widget) -> tuple[str, dict[str, object]]:
+    match event:
+        case Start():
+            token = webchat.sign_visitor(widget.tenant_id, event.conversation_id)
+            started = {
+                "conversation_id": event.conversation_id,
+                "message_id": event.message_id,
+                "visitor_token": token,
+                "timestamp": event.timestamp.isoformat(),
+            }
+            return "start", started
+        case TextDelta():
+            return "delta", {"text": event.text}
+        case TurnReply():
+            return "message", _reply(event, widget)
+
+
+def _reply(reply: TurnReply, widget: Widget) -> dict[str, object]:
+    return webchat.reply_json(reply, webchat.sign_visitor(widget.tenant_id, reply.conversation_id))
+
+
+def _require_visitor(message: WebMessage, widget: Widget) -> None:
+    if message.conversation_id is None:
+        return
+    token = message.visitor_token or ""
+    if not webchat.verify_visitor(token, widget.tenant_id, message.conversation_id):
+        raise WebchatRejected(
+            "visitor_session_required",
+            "Send the visitor_token that came with this conversation, or leave conversation_id out to start a new one.",
+            403,
+        )
+
+
+def _inbound(message: WebMessage, widget: Widget, request_id: str) -> Inbound:
+    return Inbound(
+        tenant_id=widget.tenant_id,
+        widget_id=widget.pk,
+        channel="web",
+        message_text=message.message_text,
+        conversation_id=message.conversation_id,
+        request_id=request_id,
+        llm_enabled=widget.llm_enabled,
+        llm_model=widget.llm_model,
+        temperature=widget.llm_temperature,
+        max_tokens=widget.llm_max_tokens,
+        fallback_to_knowledge_base=widget.fallback_to_knowledge_base,
+    )
+
+
+def _own_origin(exchange: Exchange) -> str:
+    host = exchange.header(b"host") or ""
+    return f"{exchange.scope['scheme']}://{urlsplit('//' + host).netloc}"
+
+
+_PREFLIGHT: tuple[Header, ...] = (
+    (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+    (b"access-control-allow-headers", b"content-type, accept"),
+    (b"access-control-max-age", b"600"),
+)

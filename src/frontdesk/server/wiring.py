@@ -1,0 +1,106 @@
+"""Chooses the implementations: assembles the Snapshot from the apps' sections, and the Gateway from its ports."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+from django.conf import settings
+from pydantic import SecretStr
+
+from frontdesk.gateway.clock import SystemClock
+from frontdesk.gateway.journal.writer import JournalWriter
+from frontdesk.gateway.pipeline import Gateway
+from frontdesk.gateway.ports import ProviderPort
+from frontdesk.gateway.providers import openai
+from frontdesk.gateway.providers.http import HttpProvider
+from frontdesk.gateway.providers.simulated import SimulatedProvider
+from frontdesk.gateway.providers.transport import Transport
+from frontdesk.gateway.snapshot import Credential, Snapshot, Tenant
+from frontdesk.gateway.vault import Vault
+from frontdesk.server.snapshots import SnapshotHolder
+from frontdesk.tenants import snapshot as tenants_snapshot
+from frontdesk.tenants import vault as tenants_vault
+from frontdesk.tenants.tenancy import current_version
+from frontdesk.usage import snapshot as usage_snapshot
+from frontdesk.usage.drain import Drain
+
+PROVIDER_ENVIRONMENT = "environment"
+"""The credential id of keys that come from the operator's environment."""
+
+
+class OperatorKey(Protocol):
+    """A provider key from the operator's environment, as the configuration gives it."""
+
+    provider: str
+    key: SecretStr
+    base_url: str
+    organization: str
+
+
+class Process(msgspec.Struct, frozen=True):
+    """What a serving process runs on."""
+
+    gateway: Gateway
+    snapshots: SnapshotHolder
+    journal: JournalWriter
+    drain: Drain
+    transport: Transport
+
+
+def build_process() -> Process:
+    """Open the journal, read the configuration and put everything together. OSError if the journal cannot be opened."""
+    clock = SystemClock()
+    vault = tenants_vault.current()
+    snapshots = SnapshotHolder(read_snapshot, current_version)
+    journal = JournalWriter.open(settings.DATA_DIR / "journal", clock)
+    transport = Transport()
+    gateway = Gateway(snapshots=snapshots, providers=_providers(transport, vault), journal=journal, clock=clock)
+    return Process(gateway, snapshots, journal, Drain(journal), transport)
+
+
+def build_gateway() -> Gateway:
+    """Build the Gateway of a process that does not serve; the journal's rows come with the next adoption."""
+    return build_process().gateway
+
+
+def read_snapshot() -> Snapshot:
+    """Assemble the configuration from the database and the environment."""
+    version = current_version()
+    tenants = tenants_snapshot.section()
+    catalog = usage_snapshot.section()
+    return Snapshot(
+        version=version,
+        operator_id=tenants.operator_id,
+        tenants=_with_environment_keys(tenants.tenants, tenants.operator_id, tenants_vault.current()),
+        api_keys=tenants.api_keys,
+        providers=catalog.providers,
+        models=catalog.models,
+        aliases=catalog.aliases,
+        preferred_model="/".join(
+            part for part in (settings.LLM_PREFERRED_PROVIDER, settings.LLM_PREFERRED_MODEL) if part
+        ),
+    )
+
+
+def _providers(transport: Transport, vault: Vault) -> Mapping[str, ProviderPort]:
+    return {openai.WIRE: HttpProvider(openai, transport, vault), "simulated": SimulatedProvider()}
+
+
+def _with_environment_keys(tenants: Mapping[int, Tenant], operator_id: int, vault: Vault) -> Mapping[int, Tenant]:
+    """Give the operator's tenant the environment's keys, behind those that were entered by hand."""
+    keys: list[OperatorKey] = settings.CONFIGURATION.operator_credentials()
+    operator = tenants.get(operator_id)
+    if not keys or operator is None:
+        return tenants
+    credentials = dict(operator.credentials)
+    for key in keys:
+        credential = Credential(
+            id=PROVIDER_ENVIRONMENT,
+            tenant_id=operator_id,
+            provider=key.provider,
+            sealed=vault.seal(operator_id, key.key.get_secret_value()),
+            base_url=key.base_url,
+            organization=key.organization,
+        )
+        credentials[key.provider] = (*credentials.get(key.provider, ()), credential)
+    return {**tenants, operator_id: msgspec.structs.replace(operator, credentials=credentials)}

@@ -1,0 +1,1 @@
+"""Stand-ins for the gateway's ports that keep what they were given."""

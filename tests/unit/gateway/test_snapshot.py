@@ -1,0 +1,75 @@
+"""A model's name finds its target, or an error that says what to do."""
+
+import pytest
+
+from frontdesk.gateway.errors import CallerError
+from frontdesk.gateway.snapshot import Tenant
+from tests.fakes.gateway import ALICE_ID, MALLORY_ID, OPERATOR_ID, credential, snapshot
+
+
+@pytest.mark.parametrize(
+    ("name", "model_id"),
+    [
+        ("openai/gpt-4o", "openai/gpt-4o"),
+        ("gpt-4o", "openai/gpt-4o"),
+        ("gpt-4", "openai/gpt-4o"),
+        ("auto", "openai/gpt-4o-mini"),
+        ("openai/not-in-the-catalog", "openai/not-in-the-catalog"),
+        ("openai/org/with-slash", "openai/org/with-slash"),
+        ("simulated/echo", "simulated/echo"),
+    ],
+)
+def test_names_resolve(name: str, model_id: str) -> None:
+    assert snapshot().resolve(ALICE_ID, name).model.id == model_id
+
+
+@pytest.mark.parametrize("name", ["nothing", "", "openai/", "/gpt-4o", "meta-llama/llama", "unknown/gpt-4o"])
+def test_unknown_names_are_refused(name: str) -> None:
+    with pytest.raises(CallerError) as caught:
+        snapshot().resolve(ALICE_ID, name)
+
+    assert (caught.value.code, caught.value.http_status, caught.value.param) == ("model_not_found", 404, "model")
+
+
+def test_a_tenants_own_key_goes_before_the_operators() -> None:
+    own = snapshot().resolve(ALICE_ID, "gpt-4o").credential
+    lent = snapshot().resolve(MALLORY_ID, "gpt-4o").credential
+
+    assert own is not None and own.tenant_id == ALICE_ID
+    assert lent is not None and lent.tenant_id == OPERATOR_ID
+
+
+def test_another_tenants_key_is_never_used() -> None:
+    groq = credential(MALLORY_ID, "groq")
+    tenants = {**snapshot().tenants, MALLORY_ID: Tenant(id=MALLORY_ID, name="m", credentials={"groq": (groq,)})}
+    shared = snapshot(tenants=tenants)
+
+    assert shared.resolve(MALLORY_ID, "groq/llama").credential == groq
+    with pytest.raises(CallerError) as caught:
+        shared.resolve(ALICE_ID, "groq/llama")
+    assert caught.value.code == "provider_not_configured"
+
+
+def test_auto_prefers_the_tenants_model_then_the_operators_choice() -> None:
+    tenants = {**snapshot().tenants, ALICE_ID: Tenant(id=ALICE_ID, name="a", default_model="gpt-4o")}
+    chosen = snapshot(tenants=tenants, preferred_model="openai")
+
+    assert chosen.resolve(ALICE_ID, "auto").model.id == "openai/gpt-4o"
+    assert chosen.resolve(MALLORY_ID, "auto").model.id == "openai/gpt-4o-mini"
+
+
+def test_auto_never_takes_the_simulated_provider() -> None:
+    providers = {"simulated": snapshot().providers["simulated"]}
+
+    with pytest.raises(CallerError) as caught:
+        snapshot(providers=providers).resolve(ALICE_ID, "auto")
+
+    assert caught.value.code == "no_provider"
+
+
+def test_usable_models_are_listed_best_first() -> None:
+    assert [model.id for model in snapshot().usable_models(ALICE_ID)] == [
+        "openai/gpt-4o",
+        "openai/gpt-4o-mini",
+        "simulated/echo",
+    ]
