@@ -9,7 +9,7 @@ from frontdesk.gateway.errors import JournalUnavailable
 from frontdesk.gateway.journal.record import Caller, Intent, Record, Settled
 from frontdesk.gateway.messages import Delta, Message, Reply, Request
 from frontdesk.gateway.pipeline import Gateway
-from frontdesk.gateway.snapshot import Credential, Model, Price, Provider, Snapshot, Target, Tenant
+from frontdesk.gateway.snapshot import Credential, Model, Price, Provider, Snapshot, Target, Tenant, index_bare_names
 from frontdesk.gateway.vault import Sealed
 
 OPERATOR_ID, ALICE_ID, MALLORY_ID = 1, 2, 3
@@ -126,6 +126,7 @@ def snapshot(**changes: object) -> Snapshot:
         },
         "aliases": {"gpt-4": "openai/gpt-4o"},
     }
+    values["bare_names"] = index_bare_names(values["models"], values["providers"])  # type: ignore[arg-type]
     return Snapshot(**{**values, **changes})  # type: ignore[arg-type]
 
 
@@ -143,4 +144,3 @@ def ask(model: str = "gpt-4o", *, text: str = "Hello there", stream: bool = Fals
 
 
 CALLER = Caller(tenant_id=ALICE_ID, request_id="r-1")
-

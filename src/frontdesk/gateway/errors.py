@@ -7,6 +7,8 @@ Source of the classes: what the providers' status codes ask of a client (`KEY` 4
 from enum import StrEnum
 from typing import ClassVar
 
+import msgspec
+
 
 class Decision(StrEnum):
     """Whose fault it is, and so who has to act."""
@@ -28,11 +30,18 @@ class Retry(StrEnum):
     NEXT_PROVIDER = "next_provider"
 
 
+class Stated(msgspec.Struct, frozen=True):
+    """The `type` and `code` of a provider's own error object, None where it had none."""
+
+    kind: str | None
+    code: str | None
+
+
 class GatewayError(Exception):
     """Any failure of a request, with all that is needed to answer the client and to decide what comes next.
 
     `public_message` is safe to show: it holds no key and no text of a conversation. `kind`, `param` and `code`
-    are the fields of OpenAI's error object; a provider's own are kept when it answered with some.
+    are the fields of OpenAI's error object; `stated` has the provider's own for clients that know its format.
     `upstream_status` is the provider's HTTP status, None when it gave none.
     """
 
@@ -51,7 +60,7 @@ class GatewayError(Exception):
         retry: Retry | None = None,
         retry_after_s: float | None = None,
         param: str | None = None,
-        provider_kind: str | None = None,
+        stated: Stated | None = None,
         upstream_status: int | None = None,
     ) -> None:
         super().__init__(public_message)
@@ -61,7 +70,7 @@ class GatewayError(Exception):
         self.retry = self.default_retry if retry is None else retry
         self.retry_after_s = retry_after_s
         self.param = param
-        self.provider_kind = provider_kind
+        self.stated = stated
         self.upstream_status = upstream_status
 
 

@@ -11,6 +11,9 @@ import msgspec
 from frontdesk.gateway.errors import CallerError
 from frontdesk.gateway.vault import Sealed
 
+SIMULATED = "simulated"
+"""The wire format of the provider that needs no key and is never a fallback."""
+
 AUTO = "auto"
 """The model name that leaves the choice to Frontdesk."""
 
@@ -105,7 +108,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     models: Mapping[str, Model]
     """By full name, `provider/model`."""
     aliases: Mapping[str, str]
-    """Other names of a model to its full name: bare names, old names."""
+    """Other names of a model, such as retired ones, to a full or bare name."""
+    bare_names: Mapping[str, tuple[str, ...]]
+    """A model's name without its provider to the full names that end in it; see `index_bare_names`."""
     preferred_model: str = ""
     """What `auto` resolves to for a tenant without a default model: a model's name, or a provider's for its default
     model; "" leaves it to the first usable provider of the catalog."""
@@ -121,7 +126,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     def is_usable(self, tenant_id: int, provider: str) -> bool:
         """Tell whether the tenant can call the provider."""
         row = self.providers.get(provider)
-        return row is not None and (row.wire == "simulated" or self.credential(tenant_id, provider) is not None)
+        return row is not None and (row.wire == SIMULATED or self.credential(tenant_id, provider) is not None)
 
     def usable_models(self, tenant_id: int) -> list[Model]:
         """List the models that the tenant can call, best first."""
@@ -142,7 +147,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         provider = self.providers[provider_name]
         model = self.models.get(full_name) or Model(provider=provider_name, name=model_name)
         credential = self.credential(tenant_id, provider_name)
-        if credential is None and provider.wire != "simulated":
+        if credential is None and provider.wire != SIMULATED:
             raise CallerError(
                 f"The model `{name}` is served by {provider_name}, for which no key is set. "
                 f"Add one in the console under Provider keys, or choose another model from GET /v1/models.",
@@ -157,9 +162,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         provider_name, slash, model_name = full_name.partition("/")
         if slash and model_name and provider_name in self.providers:
             return full_name
-        candidates = [
-            f"{provider}/{full_name}" for provider in self.providers if f"{provider}/{full_name}" in self.models
-        ]
+        candidates = self.bare_names.get(full_name, ())
         for candidate in candidates:
             if self.is_usable(tenant_id, candidate.partition("/")[0]):
                 return candidate
@@ -181,7 +184,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         if chosen:
             return self._full_name(tenant_id, chosen)
         for provider in self.providers.values():
-            if provider.wire != "simulated" and provider.default_model and self.is_usable(tenant_id, provider.name):
+            if provider.wire != SIMULATED and provider.default_model and self.is_usable(tenant_id, provider.name):
                 return f"{provider.name}/{provider.default_model}"
         raise CallerError(
             "No provider is usable: set a provider key (for example OPENAI_API_KEY) or add one in the console.",
@@ -189,3 +192,16 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
             http_status=503,
             param="model",
         )
+
+
+def index_bare_names(models: Mapping[str, Model], providers: Mapping[str, Provider]) -> Mapping[str, tuple[str, ...]]:
+    """Find the full names for each model's name without its provider, in the order of the catalog.
+
+    The simulated provider is left out: it answers only who names it.
+    """
+    index: dict[str, tuple[str, ...]] = {}
+    for full_name, model in models.items():
+        if providers[model.provider].wire == SIMULATED:
+            continue
+        index[model.name] = (*index.get(model.name, ()), full_name)
+    return index

@@ -1,0 +1,1 @@
+"""Puts Frontdesk together: configuration, settings, database backend, urls and the command line."""

@@ -1,15 +1,15 @@
 """One HTTP exchange on raw ASGI: what the handlers of the request path need, and no more than that costs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
 from frontdesk.gateway.errors import CallerError
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
+Scope = dict[str, Any]
+Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
@@ -26,6 +26,17 @@ EVENT_STREAM_HEADERS: tuple[Header, ...] = (
 )
 
 
+CONNECTION = "frontdesk.connection"
+"""Where the scope holds the connection; `server.connection` puts it there."""
+
+
+class Connection(Protocol):
+    """What a handler may ask of the client's connection."""
+
+    when_lost: Callable[[], None] | None
+    """Called once when the connection closes while a request is being answered."""
+
+
 class BodyTooLarge(CallerError):
     """The body is over the limit; it was not kept."""
 
@@ -40,24 +51,34 @@ class ClientLeft(Exception):
 class Exchange:
     """A request and the way to answer it."""
 
-    __slots__ = ("_is_refused", "_receive", "_send", "_watcher", "has_left", "is_started", "scope")
+    __slots__ = (
+        "_connection",
+        "_headers",
+        "_is_refused",
+        "_receive",
+        "_send",
+        "_task",
+        "has_left",
+        "is_started",
+        "scope",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take what the server hands to an ASGI application."""
         self.scope = scope
         self.has_left = False
         self.is_started = False
+        self._connection: Connection = scope[CONNECTION]
+        self._headers: dict[bytes, bytes] = dict(scope["headers"])
         self._receive = receive
         self._send = send
         self._is_refused = False
-        self._watcher: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[Any] | None = None
 
     def header(self, name: bytes) -> str | None:
         """Give a header field; the name in lower case. None when it is absent."""
-        for key, value in self.scope["headers"]:
-            if key == name:
-                return str(value, "latin-1")
-        return None
+        value = self._headers.get(name)
+        return None if value is None else str(value, "latin-1")
 
     async def body(self, limit_bytes: int = BODY_LIMIT_BYTES) -> bytes:
         """Read the body. BodyTooLarge before more than the limit is kept; ClientLeft if it never comes whole."""
@@ -109,23 +130,19 @@ class Exchange:
     def cancel_when_client_leaves(self) -> None:
         """Cancel the current task when the client closes the connection (`has_left` tells that this was why).
 
-        Call it after the body is read. A raw handler has to watch for itself, or the provider goes on and is paid.
+        A raw handler has to watch for itself, or the provider goes on and is paid.
         """
-        task = asyncio.current_task()
-        if task is not None:
-            self._watcher = asyncio.get_running_loop().create_task(self._watch(task))
+        self._task = asyncio.current_task()
+        self._connection.when_lost = self._leave
 
     def stop_watching(self) -> None:
         """Leave the task alone from here on."""
-        if self._watcher is not None:
-            self._watcher.cancel()
-            self._watcher = None
+        self._connection.when_lost = None
 
-    async def _watch(self, task: "asyncio.Task[Any]") -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+    def _leave(self) -> None:
         self.has_left = True
-        task.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
     async def _let_sender_finish(self) -> None:
         """Read and drop what is still being sent, for a short while: closing at once would lose our reply."""

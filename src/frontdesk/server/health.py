@@ -3,6 +3,7 @@
 import msgspec
 from django.db import DatabaseError, connection
 
+from frontdesk.gateway.snapshot import SIMULATED
 from frontdesk.server.exchange import Exchange
 from frontdesk.server.wiring import Process
 from frontdesk.tenants import database
@@ -43,7 +44,7 @@ class HealthApi:
 
     def _can_call(self, provider: str) -> bool:
         snapshot = self._process.gateway.snapshot
-        return snapshot.providers[provider].wire != "simulated" and snapshot.is_usable(snapshot.operator_id, provider)
+        return snapshot.providers[provider].wire != SIMULATED and snapshot.is_usable(snapshot.operator_id, provider)
 
 
 def _ask_database() -> None:

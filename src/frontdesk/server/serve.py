@@ -12,6 +12,7 @@ import uvicorn
 from django.conf import settings
 
 from frontdesk.server.app import Application
+from frontdesk.server.connection import FrontdeskProtocol
 
 THREAD_SWITCH_S = 0.0005
 """How long a busy thread may keep the interpreter from the event loop."""
@@ -31,7 +32,7 @@ def run(host: str, port: int) -> None:
         address = f"http://{_shown(host)}:{listener.getsockname()[1]}/"
         config = uvicorn.Config(
             Application(),
-            http="httptools",
+            http=FrontdeskProtocol,
             loop="uvloop",
             ws="none",
             lifespan="on",

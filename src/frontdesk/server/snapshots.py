@@ -24,7 +24,8 @@ class SnapshotHolder:
         self._read = read
         self._read_version = read_version
         self._is_database_up = True
-        self._asked_at = 0.0
+        self._asked_at = float("-inf")
+        self._asked: asyncio.Task[bool] | None = None
         self.current = read()
 
     async def keep_current(self) -> None:
@@ -38,11 +39,17 @@ class SnapshotHolder:
                 read_at = loop.time()
 
     async def refresh_for_unknown(self) -> None:
-        """Look for changes now, because something unknown was asked for; at most once in a poll interval."""
-        now = asyncio.get_running_loop().time()
-        if now - self._asked_at >= POLL_S:
-            self._asked_at = now
-            await self._refresh(force=False)
+        """Look for changes now, because something unknown was asked for; all who ask meanwhile wait for the same look.
+
+        At most once in a poll interval, so that wrong keys cannot keep the database busy.
+        """
+        loop = asyncio.get_running_loop()
+        if self._asked is None or self._asked.done():
+            if loop.time() - self._asked_at < POLL_S:
+                return
+            self._asked_at = loop.time()
+            self._asked = loop.create_task(self._refresh(force=False))
+        await asyncio.shield(self._asked)
 
     async def _refresh(self, *, force: bool) -> bool:
         try:

@@ -1,5 +1,6 @@
 """The web chat widget's public endpoints on raw ASGI: who may speak, what was said, and the answer as it comes."""
 
+from contextlib import aclosing
 from urllib.parse import urlsplit
 
 import msgspec
@@ -8,18 +9,11 @@ from django.db import DatabaseError
 
 from frontdesk.channels import selectors, webchat
 from frontdesk.channels.models import Widget
-from frontdesk.channels.webchat import WebchatRejected, WebMessage
-from frontdesk.conversations.reply import (
-    AIAgentService,
-    ConversationNotFound,
-    Inbound,
-    MessageRejected,
-    Start,
-    TextDelta,
-    TurnReply,
-)
+from frontdesk.channels.webchat import WebchatRejected
+from frontdesk.conversations.errors import ConversationError, ConversationNotFound
+from frontdesk.conversations.reply.contract import Inbound, Start, StreamEvent, TextDelta, TurnReply
+from frontdesk.conversations.reply.engine import AIAgentService
 from frontdesk.gateway.clock import uuid7
-from frontdesk.gateway.errors import GatewayError
 from frontdesk.gateway.pipeline import Gateway
 from frontdesk.server.exchange import (
     EVENT_STREAM_HEADERS,
@@ -33,7 +27,7 @@ from frontdesk.tenants import database
 
 PREFIX = "/api/chat-widget/public/widget/"
 
-_BODY_LIMIT_BYTES = 64 * 1024
+_STATUS_BY_CODE = {"message_required": 400, "message_too_long": 400}
 _RETRY_AFTER: Header = (b"retry-after", b"5")
 
 logger = structlog.get_logger()
@@ -55,16 +49,18 @@ class WebchatApi:
         try:
             widget = await database.run(selectors.widget_by_key, widget_key)
             if widget is None:
-                raise WebchatRejected("widget_not_found", "There is no widget with this key.", 404)
-            origin = exchange.header(b"origin")
-            webchat.check_origin(widget, origin, _own_origin(exchange))
+                raise webchat.widget_not_found()
+            origin = webchat.check_origin(
+                widget, exchange.header(b"origin"), _own_origin(exchange), is_required=endpoint == "message"
+            )
             if origin is not None:
-                headers.append((b"access-control-allow-origin", origin.encode("latin-1")))
+                headers.append((b"access-control-allow-origin", origin.encode()))
             await self._route(exchange, widget, endpoint, request_id, headers)
         except WebchatRejected as error:
             await exchange.reply(error.http_status, error_json(error.code, error.message), (JSON_TYPE, *headers))
-        except BodyTooLarge as error:
-            await exchange.reply(413, error_json(error.code, error.public_message), (JSON_TYPE, *headers))
+        except BodyTooLarge:
+            refusal = webchat.body_too_large()
+            await exchange.reply(413, error_json(refusal.code, refusal.message), (JSON_TYPE, *headers))
         except DatabaseError:
             logger.warning("webchat_unavailable", exc_info=True)
             body = error_json("unavailable", "We cannot take messages right now. Please try again in a moment.")
@@ -89,8 +85,11 @@ class WebchatApi:
                 raise WebchatRejected("not_found", "There is no such endpoint.", 404)
 
     async def _message(self, exchange: Exchange, widget: Widget, request_id: str, headers: list[Header]) -> None:
-        message = webchat.parse_message(await exchange.body(_BODY_LIMIT_BYTES))
-        _require_visitor(message, widget)
+        message = webchat.parse_message(await exchange.body(webchat.MAX_BODY_BYTES))
+        if message.conversation_id is not None and not webchat.verify_visitor(
+            message.visitor_token or "", widget.tenant_id, message.conversation_id
+        ):
+            webchat.raise_visitor_session_required()
         inbound = _inbound(message, widget, request_id)
         exchange.cancel_when_client_leaves()
         try:
@@ -98,35 +97,33 @@ class WebchatApi:
                 await self._stream(exchange, widget, inbound, headers)
                 return
             reply = await self._agent.answer(inbound)
-        except MessageRejected as error:
-            raise WebchatRejected(error.code, error.message, 400) from error
-        except ConversationNotFound as error:
-            raise WebchatRejected("visitor_session_required", "This conversation is not yours.", 403) from error
+        except ConversationNotFound:
+            webchat.raise_visitor_session_required()
+        except ConversationError as error:
+            raise WebchatRejected(error.code, error.message, _STATUS_BY_CODE.get(error.code, 409)) from error
         exchange.stop_watching()
         await exchange.reply(200, msgspec.json.encode(_reply(reply, widget)), (JSON_TYPE, *headers))
 
     async def _stream(self, exchange: Exchange, widget: Widget, inbound: Inbound, headers: list[Header]) -> None:
+        """Send the answer as it comes; once something was sent, a failure is an event of its own."""
         number = 0
-        events = self._agent.stream(inbound)
         try:
-            async for event in events:
-                number += 1
-                written = webchat.sse_event(number, *_written(event, widget))
-                if not exchange.is_started:
-                    await exchange.start(200, (*EVENT_STREAM_HEADERS, *headers))
-                await exchange.piece(written)
-        except GatewayError:
+            async with aclosing(self._agent.stream(inbound)) as events:
+                async for event in events:
+                    number += 1
+                    if not exchange.is_started:
+                        await exchange.start(200, (*EVENT_STREAM_HEADERS, *headers))
+                    await exchange.piece(webchat.sse_event(number, *_written(event, widget)))
+        except ConversationError as error:
             if not exchange.is_started:
                 raise
-            body = {"error": {"code": "reply_interrupted", "message": "The answer was cut off. Please ask again."}}
+            body = {"error": {"code": error.code, "message": error.message}}
             await exchange.piece(webchat.sse_event(number + 1, "error", body))
-        finally:
-            await events.aclose()
         exchange.stop_watching()
         await exchange.end()
 
 
-def _written(event: Start | TextDelta | TurnReply, widget: Widget) -> tuple[str, dict[str, object]]:
+def _written(event: StreamEvent, widget: Widget) -> tuple[str, dict[str, object]]:
     match event:
         case Start():
             token = webchat.sign_visitor(widget.tenant_id, event.conversation_id)
@@ -144,22 +141,11 @@ def _written(event: Start | TextDelta | TurnReply, widget: Widget) -> tuple[str,
 
 
 def _reply(reply: TurnReply, widget: Widget) -> dict[str, object]:
-    return webchat.reply_json(reply, webchat.sign_visitor(widget.tenant_id, reply.conversation_id))
+    token = webchat.sign_visitor(widget.tenant_id, reply.conversation_id)
+    return webchat.reply_json(reply, token, widget.tenant_id)
 
 
-def _require_visitor(message: WebMessage, widget: Widget) -> None:
-    if message.conversation_id is None:
-        return
-    token = message.visitor_token or ""
-    if not webchat.verify_visitor(token, widget.tenant_id, message.conversation_id):
-        raise WebchatRejected(
-            "visitor_session_required",
-            "Send the visitor_token that came with this conversation, or leave conversation_id out to start a new one.",
-            403,
-        )
-
-
-def _inbound(message: WebMessage, widget: Widget, request_id: str) -> Inbound:
+def _inbound(message: webchat.WebMessage, widget: Widget, request_id: str) -> Inbound:
     return Inbound(
         tenant_id=widget.tenant_id,
         widget_id=widget.pk,

@@ -1,6 +1,6 @@
 """Chooses the implementations: assembles the Snapshot from the apps' sections, and the Gateway from its ports."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -15,7 +15,7 @@ from frontdesk.gateway.providers import openai
 from frontdesk.gateway.providers.http import HttpProvider
 from frontdesk.gateway.providers.simulated import SimulatedProvider
 from frontdesk.gateway.providers.transport import Transport
-from frontdesk.gateway.snapshot import Credential, Snapshot, Tenant
+from frontdesk.gateway.snapshot import SIMULATED, Credential, Snapshot, Tenant, index_bare_names
 from frontdesk.gateway.vault import Vault
 from frontdesk.server.snapshots import SnapshotHolder
 from frontdesk.tenants import snapshot as tenants_snapshot
@@ -23,6 +23,7 @@ from frontdesk.tenants import vault as tenants_vault
 from frontdesk.tenants.tenancy import current_version
 from frontdesk.usage import snapshot as usage_snapshot
 from frontdesk.usage.drain import Drain
+from frontdesk.usage.services import drain_orphans
 
 PROVIDER_ENVIRONMENT = "environment"
 """The credential id of keys that come from the operator's environment."""
@@ -31,10 +32,25 @@ PROVIDER_ENVIRONMENT = "environment"
 class OperatorKey(Protocol):
     """A provider key from the operator's environment, as the configuration gives it."""
 
-    provider: str
-    key: SecretStr
-    base_url: str
-    organization: str
+    @property
+    def provider(self) -> str:
+        """The provider's name."""
+        ...
+
+    @property
+    def key(self) -> SecretStr:
+        """The key itself."""
+        ...
+
+    @property
+    def base_url(self) -> str:
+        """Where to reach the provider; "" is its own address."""
+        ...
+
+    @property
+    def organization(self) -> str:
+        """What calls are billed to; "" when not given."""
+        ...
 
 
 class Process(msgspec.Struct, frozen=True):
@@ -48,9 +64,13 @@ class Process(msgspec.Struct, frozen=True):
 
 
 def build_process() -> Process:
-    """Open the journal, read the configuration and put everything together. OSError if the journal cannot be opened."""
+    """Open the journal, read the configuration and put everything together. OSError if the journal cannot be opened.
+
+    What a killed process left in its journal is in the ledger before anything new is taken on.
+    """
     clock = SystemClock()
     vault = tenants_vault.current()
+    drain_orphans()
     snapshots = SnapshotHolder(read_snapshot, current_version)
     journal = JournalWriter.open(settings.DATA_DIR / "journal", clock)
     transport = Transport()
@@ -76,6 +96,7 @@ def read_snapshot() -> Snapshot:
         providers=catalog.providers,
         models=catalog.models,
         aliases=catalog.aliases,
+        bare_names=index_bare_names(catalog.models, catalog.providers),
         preferred_model="/".join(
             part for part in (settings.LLM_PREFERRED_PROVIDER, settings.LLM_PREFERRED_MODEL) if part
         ),
@@ -83,12 +104,12 @@ def read_snapshot() -> Snapshot:
 
 
 def _providers(transport: Transport, vault: Vault) -> Mapping[str, ProviderPort]:
-    return {openai.WIRE: HttpProvider(openai, transport, vault), "simulated": SimulatedProvider()}
+    return {openai.WIRE: HttpProvider(openai, transport, vault), SIMULATED: SimulatedProvider()}
 
 
 def _with_environment_keys(tenants: Mapping[int, Tenant], operator_id: int, vault: Vault) -> Mapping[int, Tenant]:
     """Give the operator's tenant the environment's keys, behind those that were entered by hand."""
-    keys: list[OperatorKey] = settings.CONFIGURATION.operator_credentials()
+    keys: Sequence[OperatorKey] = settings.CONFIGURATION.operator_credentials()
     operator = tenants.get(operator_id)
     if not keys or operator is None:
         return tenants

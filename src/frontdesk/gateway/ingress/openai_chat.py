@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from frontdesk.gateway.errors import CallerError, GatewayError
+from frontdesk.gateway.errors import CallerError, GatewayError, Stated
 from frontdesk.gateway.ingress.openai_messages import WireMessage, read_message
 from frontdesk.gateway.messages import Delta, Native, Reply, Request, Tool, Usage
 
@@ -190,12 +190,8 @@ class StreamRenderer:
 
 def render_error(error: GatewayError) -> bytes:
     """Write an error object as OpenAI does: message, type, param and code."""
-    fields = {
-        "message": error.public_message,
-        "type": error.provider_kind or error.kind,
-        "param": error.param,
-        "code": error.code,
-    }
+    stated = error.stated or Stated(error.kind, error.code)
+    fields = {"message": error.public_message, "type": stated.kind, "param": error.param, "code": stated.code}
     return _encode({"error": fields})
 
 
@@ -233,7 +229,7 @@ def _usage(usage: Usage) -> dict[str, object]:
 def _invalid_field(error: msgspec.ValidationError) -> CallerError:
     """Turn msgspec's "… - at `$.messages[0].role`" into OpenAI's `param`."""
     message, _, place = str(error).partition(" - at `$.")
-    param = place.rstrip("`").replace("[...]", "[]") or None
+    param = place.rstrip("`") or None
     if param is None and message.startswith("Object missing required field `"):
         param = message.split("`")[1]
         return CallerError(f"Missing required parameter: '{param}'.", code="missing_required_parameter", param=param)

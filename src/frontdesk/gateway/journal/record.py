@@ -85,4 +85,5 @@ def encode(record: Record) -> bytes:
 
 def decode(payload: bytes) -> Record:
     """Turn msgpack bytes back into a record; msgspec.ValidationError or DecodeError when they are none."""
-    return _decoder.decode(payload)
+    record: Record = _decoder.decode(payload)
+    return record

@@ -11,7 +11,7 @@ LONGEST_S = 24 * 3600.0
 def parse(headers: Mapping[str, str], now: datetime) -> float | None:
     """Read the seconds to wait; None when absent or unreadable. The names of `headers` are in lower case."""
     milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
+    if milliseconds:  # Azure sends 0 beside a `Retry-After` that means it
         return _bounded(milliseconds / 1000)
     value = headers.get("retry-after")
     seconds = _number(value)

@@ -33,11 +33,11 @@ class EventParser:
             text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *lines, last = text.split(b"\n")
         self._rest = last + held
-        if len(self._rest) + self._data_bytes > BODY_LIMIT_BYTES:
-            raise ProviderError("The provider sent an event over 10 MB.", code="event_too_large")
         events: list[Event] = []
         for line in lines:
             self._line(line, events)
+        if len(self._rest) + self._data_bytes > BODY_LIMIT_BYTES:
+            raise ProviderError("The provider sent an event over 10 MB.", code="event_too_large")
         return events
 
     def finish(self) -> list[Event]:

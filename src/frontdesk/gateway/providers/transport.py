@@ -1,7 +1,7 @@
 """The only HTTP client of the request path: aiohttp, with a deadline for each phase and a bound on every body.
 
-One timer watches a whole exchange (a timer per read costs more than the read). Redirects are never followed: they
-would carry a key to another host.
+One sweep watches all exchanges (a timer for each read would cost more than the read), so a deadline may pass by up to
+`SWEEP_S`. Redirects are never followed: they would carry a key to another host.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from yarl import URL
 from frontdesk.gateway.errors import ProviderError, ProviderTimeout
 from frontdesk.gateway.providers.contract import BODY_LIMIT_BYTES, Deadlines, UpstreamRequest
 
+SWEEP_S = 0.05
 _MOST_CONNECTIONS = 2_000
 _MOST_URLS = 1_000
 _LINGER_S = 1.0
-_NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
 
 
 class Transport:
@@ -34,6 +34,8 @@ class Transport:
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.deadlines.connect_s)
         self._urls: dict[str, URL] = {}
         self._lingering: set[asyncio.Task[None]] = set()
+        self._watches: set[_Watch] = set()
+        self._is_sweeping = False
 
     def open(self, request: UpstreamRequest) -> UpstreamResponse:
         """Prepare an exchange; it starts on entering the returned context manager."""
@@ -46,6 +48,25 @@ class Transport:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    def _watch(self) -> _Watch:
+        """Start to watch an exchange; whoever asked drops it from `_watches` at its end."""
+        loop = asyncio.get_running_loop()
+        watch = _Watch(loop, self.deadlines.total_s)
+        self._watches.add(watch)
+        if not self._is_sweeping:
+            self._is_sweeping = True
+            loop.call_later(SWEEP_S, self._sweep, loop)
+        return watch
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for watch in self._watches:
+            watch.check(now)
+        if self._watches:
+            loop.call_later(SWEEP_S, self._sweep, loop)
+        else:
+            self._is_sweeping = False
 
     async def _send(self, request: UpstreamRequest) -> aiohttp.ClientResponse:
         return await self._ready_session().request(
@@ -91,7 +112,7 @@ class UpstreamResponse:
     def __init__(self, transport: Transport, request: UpstreamRequest) -> None:
         self._transport = transport
         self._request = request
-        self._watch = _Watch(transport.deadlines.total_s)
+        self._watch = transport._watch()
         self._response: aiohttp.ClientResponse | None = None
         self._is_complete = False
         self.status = 0
@@ -102,7 +123,6 @@ class UpstreamResponse:
         return {name.lower(): value for name, value in self._opened.headers.items()}
 
     async def __aenter__(self) -> Self:
-        self._watch.start()
         self._watch.arm("first_byte_timeout", self._transport.deadlines.first_byte_s)
         try:
             self._response = await self._transport._send(self._request)
@@ -116,14 +136,15 @@ class UpstreamResponse:
         finally:
             self._watch.disarm()
             if self._response is None:
-                self._watch.stop()
+                self._transport._watches.discard(self._watch)
         self.status = self._response.status
+        self._watch.protocol = self._response.connection.protocol if self._response.connection else None
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._watch.stop()
+        self._transport._watches.discard(self._watch)
         response = self._opened
         if response.content.at_eof():
             response.release()
@@ -162,7 +183,7 @@ class UpstreamResponse:
                 watch.translate(error)
                 raise
             except (aiohttp.ClientError, OSError) as error:
-                raise ProviderError("The provider's answer was cut short.", code="truncated_body") from error
+                raise _cut_short() from error
             finally:
                 watch.disarm()
             if not piece:
@@ -183,61 +204,56 @@ class UpstreamResponse:
 
 
 class _Watch:
-    """Cancels the waiting task when a phase takes too long, with one timer that is moved only when it fires early."""
+    """The deadlines of one exchange: which phase is waited for, by whom, and until when."""
 
-    def __init__(self, total_s: float) -> None:
-        self._total_s = total_s
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+    __slots__ = ("_code", "_is_lost", "_limit_at", "_loop", "_task", "_total_at", "has_fired", "protocol")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, total_s: float) -> None:
+        self._loop = loop
         self._task: asyncio.Task[object] | None = None
         self._code = ""
-        self._limit_at = self._total_at = 0.0
-        self._has_fired = False
-        self._cancelling = 0
-
-    def start(self) -> None:
-        self._total_at = self._loop.time() + self._total_s
+        self._limit_at = self._total_at = loop.time() + total_s
+        self._is_lost = False
+        self.has_fired = False
+        self.protocol: asyncio.BaseProtocol | None = None
 
     def arm(self, code: str, seconds: float) -> None:
-        """Limit the wait that follows."""
-        self._task = asyncio.current_task()
-        self._cancelling = self._task.cancelling() if self._task else 0
+        """Limit the wait that follows; it takes place in the current task."""
+        self._task = asyncio.current_task(self._loop)
         limit_at = self._loop.time() + seconds
-        self._code, self._limit_at = (
-            (code, limit_at) if limit_at < self._total_at else ("total_timeout", self._total_at)
-        )
-        if self._timer is None or self._timer.when() > self._limit_at:
-            self._set_timer()
+        if limit_at < self._total_at:
+            self._code, self._limit_at = code, limit_at
+        else:
+            self._code, self._limit_at = "total_timeout", self._total_at
 
     def disarm(self) -> None:
+        """Say that the wait is over."""
         self._task = None
 
-    def stop(self) -> None:
-        self._task = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def check(self, now: float) -> None:
+        """Cancel the waiting task when its time is up, or when it waits on a connection that is gone.
+
+        aiohttp tells nobody when it closes a connection over broken chunked framing; a loss that two sweeps in a row
+        have seen is one of those, and not one whose news is on its way.
+        """
+        if self._task is None or self.has_fired:
+            return
+        was_lost, self._is_lost = self._is_lost, self._is_connection_lost()
+        if self._limit_at <= now or (was_lost and self._is_lost):
+            self.has_fired = True
+            self._task.cancel()
+
+    def _is_connection_lost(self) -> bool:
+        transport = getattr(self.protocol, "transport", None)
+        return self.protocol is not None and (transport is None or transport.is_closing())
 
     def translate(self, error: asyncio.CancelledError) -> None:
-        """Raise ProviderTimeout if this watch did the cancelling and nobody else did."""
-        task = asyncio.current_task()
-        if self._has_fired and task is not None and task.uncancel() <= self._cancelling:
+        """Raise what this watch has found, if it did the cancelling and nobody else did."""
+        task = asyncio.current_task(self._loop)
+        if self.has_fired and task is not None and task.uncancel() == 0:
+            if self._is_lost:
+                raise _cut_short() from error
             raise ProviderTimeout("The provider did not answer in time.", code=self._code) from error
-
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(self._limit_at, self._fire)
-
-    def _fire(self) -> None:
-        self._timer = None
-        if self._task is None:
-            return
-        if self._loop.time() < self._limit_at:
-            self._set_timer()
-            return
-        self._has_fired = True
-        self._task.cancel()
 
 
 class _Decompressor:
@@ -265,7 +281,7 @@ class _Decompressor:
 
     def check_end(self) -> None:
         if not self._inflate.eof:
-            raise ProviderError("The provider's answer was cut short.", code="truncated_body")
+            raise _cut_short()
 
 
 def _decompressor(encoding: str) -> _Decompressor | None:
@@ -275,6 +291,10 @@ def _decompressor(encoding: str) -> _Decompressor | None:
     if encoding in ("gzip", "x-gzip", "deflate"):
         return _Decompressor()
     raise ProviderError(f"The provider answered in an unknown encoding ({encoding[:20]}).", code="malformed_body")
+
+
+def _cut_short() -> ProviderError:
+    return ProviderError("The provider's answer was cut short.", code="truncated_body")
 
 
 def _too_large() -> ProviderError:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from frontdesk.gateway.errors import CallerError, GatewayError, ProviderError, ProviderKeyError, RateLimited
+from frontdesk.gateway.errors import CallerError, GatewayError, ProviderError, ProviderKeyError, RateLimited, Stated
 from frontdesk.gateway.providers import retry_after
 
 
@@ -109,6 +109,6 @@ def _classed(status: int, headers: Mapping[str, str], body: _ErrorBody) -> Gatew
         http_status=status,
         retry_after_s=wait_s,
         param=body.param,
-        provider_kind=body.type,
+        stated=Stated(body.type, code),
         upstream_status=status,
     )

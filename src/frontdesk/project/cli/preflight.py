@@ -1,0 +1,75 @@
+"""What must be true before a command touches the database; each refusal says what to do."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import django
+from django.apps import apps
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.loader import MigrationLoader
+
+from frontdesk.gateway.vault import Vault, VaultError
+from frontdesk.project.cli.errors import UsageError
+from frontdesk.project.cli.runner import SETTINGS_MODULE
+
+
+def prepare() -> None:
+    """Load the settings and Django; ConfigurationError or UsageError if they do not allow a start."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS_MODULE)
+    require_writable(settings.DATA_DIR)
+    require_keys()
+    django.setup()
+
+
+def require_keys() -> None:
+    """Make or read the keys now: a damaged key file is told at the start, not at the first request."""
+    if not settings.SECRET_KEY:
+        raise UsageError("FRONTDESK_SECRET_KEY is empty")
+    try:
+        Vault(tuple(settings.LLM_MASTER_KEYS))
+    except VaultError as error:
+        source = "" if settings.CONFIGURATION.master_keys else f"{settings.DATA_DIR / 'master.key'} is damaged: "
+        raise UsageError(f"{source}{error}") from None
+
+
+def require_writable(directory: Path) -> None:
+    """Make sure of a data directory that can be written to."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to the data directory {directory}: {error.strerror}; "
+            "make it writable or set FRONTDESK_DATA_DIR"
+        ) from None
+
+
+def require_known_schema() -> MigrationLoader:
+    """Refuse a database that a newer version has migrated."""
+    try:
+        loader = MigrationLoader(connection)
+    except DatabaseError as error:
+        raise UsageError(f"cannot open the database {_name()}: {error}") from None
+    known = set(loader.disk_migrations or {})
+    installed = {config.label for config in apps.get_app_configs()}
+    unknown = sorted(f"{app}.{name}" for app, name in set(loader.applied_migrations) - known if app in installed)
+    if unknown:
+        raise UsageError(
+            f"the database {_name()} was migrated by a newer version (it has {unknown[0]}): "
+            "use that version of frontdesk, or another data directory"
+        )
+    return loader
+
+
+def require_current_schema() -> None:
+    """Refuse a database whose schema is not exactly this version's."""
+    loader = require_known_schema()
+    if set(loader.disk_migrations or {}) - set(loader.applied_migrations):
+        raise UsageError(f"the database {_name()} is not up to date: run `frontdesk migrate`")
+
+
+def _name() -> str:
+    return str(connection.settings_dict["NAME"])

@@ -1,0 +1,196 @@
+"""The process's configuration, read once from the environment, checked, and typed.
+
+Every variable is a field with a description: the settings reference is generated from here. Secrets are SecretStr,
+so that they print as stars. Nothing here knows Django; `project.settings` translates.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from frontdesk.gateway.vault import Vault, VaultError, generate_master_key
+from frontdesk.project import secret_file
+from frontdesk.project.errors import ConfigurationError
+from frontdesk.project.operator_keys import OperatorKey, OperatorKeys
+
+
+class Configuration(OperatorKeys, BaseSettings):
+    """Everything that the environment decides."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    environment: Literal["development", "production", "test"] = Field(
+        "development",
+        validation_alias="ENVIRONMENT",
+        description="`development`, `production` or `test`. Production refuses to start without LLM_MASTER_KEY and "
+        "FRONTDESK_ALLOWED_HOSTS, sends cookies over HTTPS only and logs JSON.",
+    )
+    data_dir: Path = Field(
+        Path("var"),
+        validation_alias="FRONTDESK_DATA_DIR",
+        description="The directory of the database, the journal, the knowledge indexes and generated keys.",
+    )
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="FRONTDESK_DATABASE_URL",
+        description="`sqlite:////absolute/path.sqlite3` or `postgres://user:password@host:5432/name` (needs psycopg). "
+        "Empty: SQLite in the data directory.",
+    )
+    host: str = Field("127.0.0.1", validation_alias="FRONTDESK_HOST", description="The address to serve on.")
+    port: int = Field(
+        8000,
+        ge=0,
+        le=65535,
+        validation_alias=AliasChoices("FRONTDESK_PORT", "PORT"),
+        description="The port to serve on; 0 takes a free one.",
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        (),
+        validation_alias="FRONTDESK_ALLOWED_HOSTS",
+        description="Host names the server answers to, separated by commas. Empty: any, except in production, where "
+        "it must be set.",
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        (),
+        validation_alias="FRONTDESK_TRUSTED_PROXIES",
+        description="Addresses or networks of reverse proxies whose forwarded client addresses are believed, "
+        "separated by commas.",
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="FRONTDESK_SECRET_KEY",
+        description="Signs sessions and visitor tokens. Empty: made once, kept in `secret.key` in the data directory.",
+    )
+    master_keys: tuple[SecretStr, ...] = Field(
+        (),
+        validation_alias="LLM_MASTER_KEY",
+        description="Master keys of stored provider keys, separated by commas: the first seals, all open. Required in "
+        "production; elsewhere made once and kept in `master.key` in the data directory. Make one with "
+        "`frontdesk generate_master_key`.",
+    )
+    preferred_provider: str = Field(
+        "",
+        validation_alias=AliasChoices("LLM_PREFERRED_PROVIDER", "LLM_PROVIDER"),
+        description="The provider that `auto` takes for a tenant without a default model.",
+    )
+    preferred_model: str = Field(
+        "",
+        validation_alias=AliasChoices("LLM_PREFERRED_MODEL", "LLM_MODEL_NAME"),
+        description="The model that `auto` takes for a tenant without a default model.",
+    )
+    debug_mode: bool = Field(
+        False, validation_alias="LLM_DEBUG_MODE", description="Log how each call was routed, without its text."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", validation_alias="LOG_LEVEL", description="The least severe level that is logged, to standard error."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *other_sources: PydanticBaseSettingsSource,
+        **named_sources: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what `load` found, and look nowhere else: neither .env files nor the process's environment again."""
+        return (init_settings,)
+
+    @field_validator("allowed_hosts", "trusted_proxies", "master_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("environment", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.strip().lower() if isinstance(value, str) else value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.strip().upper() if isinstance(value, str) else value
+
+    @property
+    def is_production(self) -> bool:
+        """Tell whether real customers are served."""
+        return self.environment == "production"
+
+    def operator_credentials(self) -> list[OperatorKey]:
+        """List the provider keys that the environment gives, in the order of the settings reference."""
+        return self.operator_keys()
+
+    def resolved_secret_key(self) -> str:
+        """Give the signing key, making and keeping one if none is set."""
+        if given := self.secret_key.get_secret_value():
+            return given
+        return secret_file.read_or_create(self.data_dir / "secret.key", generate_master_key)
+
+    def resolved_master_keys(self) -> tuple[str, ...]:
+        """Give the master keys, making and keeping one if none is set (never in production)."""
+        if self.master_keys:
+            return tuple(key.get_secret_value() for key in self.master_keys)
+        if self.is_production:
+            raise ConfigurationError(
+                "LLM_MASTER_KEY is not set, and ENVIRONMENT=production does not start without it: "
+                "make one with `frontdesk generate_master_key` and keep it outside the data directory"
+            )
+        return (secret_file.read_or_create(self.data_dir / "master.key", generate_master_key),)
+
+
+def load(environment: Mapping[str, str] | None = None) -> Configuration:
+    """Read and check the configuration; ConfigurationError, in one line, names the variables at fault.
+
+    `environment` replaces the process's (for tests). Nothing is written.
+    """
+    given = _given(os.environ if environment is None else environment)
+    try:
+        configuration = Configuration.model_validate({variables(name)[0]: value for name, (_, value) in given.items()})
+    except ValidationError as error:
+        used = {variables(name)[0]: variable for name, (variable, _) in given.items()}
+        raise ConfigurationError("; ".join(_sentence(dict(fault), used) for fault in error.errors())) from None
+    _check_production(configuration)
+    return configuration.model_copy(update={"data_dir": configuration.data_dir.expanduser().absolute()})
+
+
+def _given(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Find the fields that are set: the variable that wins and its text, by field name."""
+    found = {}
+    for name in Configuration.model_fields:
+        variable = next((variable for variable in variables(name) if environment.get(variable)), None)
+        if variable is not None:
+            found[name] = (variable, environment[variable])
+    return found
+
+
+def _check_production(configuration: Configuration) -> None:
+    if configuration.is_production and not configuration.allowed_hosts:
+        raise ConfigurationError(
+            "FRONTDESK_ALLOWED_HOSTS is not set, and ENVIRONMENT=production does not start without it: "
+            "give the host names customers use, separated by commas"
+        )
+    if configuration.is_production or configuration.master_keys:
+        try:
+            Vault(configuration.resolved_master_keys())
+        except VaultError as error:
+            raise ConfigurationError(str(error)) from None
+
+
+def variables(field_name: str) -> tuple[str, ...]:
+    """List the environment variables of a field, the one that wins first."""
+    alias = Configuration.model_fields[field_name].validation_alias
+    if isinstance(alias, AliasChoices):
+        return tuple(str(choice) for choice in alias.choices)
+    return (str(alias),)
+
+
+def _sentence(fault: Mapping[str, Any], used: Mapping[str, str]) -> str:
+    location = str(fault["loc"][0]) if fault["loc"] else "the environment"
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return f"{used.get(location, location)} is not valid: {message[:1].lower()}{message[1:]}"

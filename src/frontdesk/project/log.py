@@ -1,0 +1,59 @@
+"""Structured logs on standard error: JSON in production, readable lines elsewhere; never message text, never keys."""
+
+import logging
+import logging.config
+from typing import Any
+
+import structlog
+from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import Processor
+
+# Their debug level prints SQL with values, headers or bodies.
+_TALKATIVE = ("django.db.backends", "aiohttp", "asyncio", "httptools", "openai")
+
+
+def configure(options: dict[str, Any]) -> None:
+    """Set up structlog and the standard library's logging; Django calls this with the LOGGING setting."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    logging.config.dictConfig(_standard(str(options["level"]), as_json=bool(options["as_json"]), shared=shared))
+
+
+def _standard(level: str, *, as_json: bool, shared: list[Processor]) -> dict[str, Any]:
+    # Tracebacks without local variables: those hold texts and keys.
+    if as_json:
+        rendering: list[Processor] = [
+            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+            structlog.processors.JSONRenderer(),
+        ]
+    else:
+        rendering = [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "structured": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+                "foreign_pre_chain": shared,
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {name: {"level": "INFO"} for name in _TALKATIVE},
+    }

@@ -1,0 +1,43 @@
+"""Secrets that Frontdesk makes for itself: one file each, readable by its owner alone, written once."""
+
+import contextlib
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from frontdesk.project.errors import ConfigurationError
+
+
+def read_or_create(path: Path, make: Callable[[], str]) -> str:
+    """Read the secret in the file, or make it and keep it with mode 0600.
+
+    Whole or not at all: it is written beside and linked into place, so that of two processes starting together one
+    wins and both read the same. ConfigurationError if the directory cannot be written.
+    """
+    try:
+        if not path.exists():
+            _create(path, make())
+        secret = path.read_text().strip()
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot use {path}: {error.strerror}; make the data directory writable or set FRONTDESK_DATA_DIR"
+        ) from None
+    if not secret:
+        raise ConfigurationError(f"{path} is empty: delete it to have a new one made, or put the lost key back")
+    return secret
+
+
+def _create(path: Path, secret: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secret + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):  # another process was first; its secret is the one
+            os.link(beside, path)
+    finally:
+        beside.unlink()

@@ -1,0 +1,184 @@
+"""The only writer of the ledger: settled records of calls become rows, in batches, by one upsert on the call id.
+
+A row's status only moves forward (`STATUS_RANKS`), so that replaying a journal any number of times, in any order,
+ends in the same ledger. What no database can take is set aside in QuarantinedRecord; the rest of its batch goes on.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+import structlog
+from django.db import DataError, IntegrityError, connection, transaction
+
+from frontdesk.gateway.journal import record as records
+from frontdesk.gateway.journal.record import Settled
+from frontdesk.gateway.journal.segment import Damage
+from frontdesk.usage.models import JournalPosition, ProviderUsage, QuarantinedRecord
+
+STATUS_RANKS = {"intent": 0, "interrupted": 1}
+"""What may be replaced by a status of a higher rank; every status that is not here is final (2)."""
+
+UNKNOWN_LATENCY_MS = -1
+"""Stands in a record for a latency that nobody measured; NULL in its row."""
+
+_FINAL_RANK = 2
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_WITHOUT_ZONE = _EPOCH.replace(tzinfo=None)
+_REFUSED = (DataError, IntegrityError, OverflowError, ValueError, TypeError)
+"""What a database (or its driver) raises about the values of a row, as opposed to its own condition."""
+
+Value = str | int | float | bool | UUID | datetime | None
+
+logger = structlog.get_logger()
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A settled record with the place in the journal it was read from."""
+
+    settled: Settled
+    offset: int
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of one segment: what becomes rows, what was damaged, and how far it reaches."""
+
+    directory: str
+    segment: str
+    end_offset: int
+    entries: Sequence[Entry] = ()
+    damages: Sequence[Damage] = ()
+
+
+def store(batch: Batch) -> None:
+    """Write a batch's rows and the journal's new position in one transaction; OperationalError leaves nothing."""
+    with transaction.atomic():
+        _write(batch.entries, f"{batch.directory}/{batch.segment}")
+        for damage in batch.damages:
+            _quarantine(
+                f"{batch.directory}/{batch.segment}@{damage.start}",
+                f"{damage.reason}: {damage.end - damage.start} bytes",
+                damage.sample,
+            )
+        JournalPosition.objects.update_or_create(
+            directory=batch.directory, defaults={"segment": batch.segment, "offset": batch.end_offset}
+        )
+
+
+def _write(entries: Sequence[Entry], source: str) -> None:
+    if not entries:
+        return
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            as_key, as_time = (bytes.hex, _text_time) if connection.vendor == "sqlite" else (_uuid, _time)
+            cursor.executemany(_upsert_sql(), [_row(entry.settled, as_key, as_time) for entry in entries])
+    except _REFUSED as error:
+        if len(entries) > 1:
+            middle = len(entries) // 2
+            _write(entries[:middle], source)
+            _write(entries[middle:], source)
+            return
+        # The error's own text may quote the row, so only its kind is kept.
+        _quarantine(
+            f"{source}@{entries[0].offset}",
+            f"refused by the database: {type(error).__name__}",
+            records.encode(entries[0].settled),
+        )
+
+
+def _quarantine(source: str, reason: str, payload: bytes) -> None:
+    _, is_new = QuarantinedRecord.objects.get_or_create(source=source, defaults={"reason": reason, "payload": payload})
+    if is_new:
+        logger.error("journal_record_quarantined", source=source, reason=reason)
+
+
+def _uuid(call_id: bytes) -> Value:
+    return UUID(bytes=call_id)
+
+
+def _time(at_ns: int) -> Value:
+    return _EPOCH + timedelta(microseconds=at_ns // 1000)
+
+
+def _text_time(at_ns: int) -> Value:
+    """Write a time as Django does where the database has no type for it: without its zone, which is UTC."""
+    return str(_EPOCH_WITHOUT_ZONE + timedelta(microseconds=at_ns // 1000))
+
+
+def _row(settled: Settled, as_key: Callable[[bytes], Value], as_time: Callable[[int], Value]) -> tuple[Value, ...]:
+    intent, usage, caller = settled.intent, settled.usage, settled.intent.caller
+    return (
+        as_key(intent.call_id),
+        as_time(intent.at_ns),
+        _text(caller.request_id, 64),
+        _text(caller.client_request_id, 200),
+        caller.tenant_id,
+        caller.api_key_id,
+        caller.widget_id,
+        caller.conversation_id,
+        caller.turn_id,
+        caller.user_id,
+        _text(caller.subject_type, 100),
+        _text(caller.subject_id, 200),
+        _text(caller.operation, 100),
+        _text(intent.provider, 40),
+        _text(intent.model, 200),
+        _text(settled.served_model, 200),
+        _text(intent.credential_id, 64),
+        intent.is_streamed,
+        intent.position,
+        intent.max_tokens,
+        intent.temperature,
+        settled.status,
+        usage.uncached_input,
+        usage.cache_read,
+        usage.cache_write,
+        usage.output,
+        usage.reasoning,
+        usage.source,
+        settled.cost_nano_usd,
+        _text(settled.price_source, 200),
+        None if settled.latency_ms == UNKNOWN_LATENCY_MS else settled.latency_ms,
+        settled.first_token_ms,
+        _text(settled.finish, 40),
+        _text(settled.native_finish, 100),
+        _text(settled.error_class, 40),
+        _text(settled.error_code, 100),
+        _text(settled.error_message, 2000),
+        settled.upstream_status,
+    )
+
+
+_COLUMNS = (
+    "call_id", "created_at", "request_id", "client_request_id", "tenant_id", "api_key_id", "widget_id",
+    "conversation_id", "turn_id", "user_id", "subject_type", "subject_id", "operation", "provider", "model",
+    "served_model", "credential_id", "is_streamed", "position", "max_tokens", "temperature", "status",
+    "uncached_input", "cache_read", "cache_write", "output", "reasoning", "usage_source", "cost_nano_usd",
+    "price_source", "latency_ms", "first_token_ms", "finish", "native_finish", "error_class", "error_code",
+    "error_message", "upstream_status",
+)  # fmt: skip
+"""The columns in the order of `_row`."""
+
+
+def _text(value: str, limit: int) -> str:
+    """Make a text that every database takes: PostgreSQL knows no NUL and refuses what is too long."""
+    return value[:limit].replace("\0", "") if value else value
+
+
+def _upsert_sql() -> str:
+    quote = connection.ops.quote_name
+    table = quote(ProviderUsage._meta.db_table)
+    status = quote("status")
+    names = [quote(name) for name in _COLUMNS]
+    updates = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
+    return (
+        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(['%s'] * len(names))}) "  # noqa: S608
+        f"ON CONFLICT ({names[0]}) DO UPDATE SET {updates} "
+        f"WHERE {_rank_sql(f'{table}.{status}')} < {_rank_sql(f'excluded.{status}')}"
+    )
+
+
+def _rank_sql(column: str) -> str:
+    cases = " ".join(f"WHEN '{status}' THEN {rank}" for status, rank in STATUS_RANKS.items())
+    return f"CASE {column} {cases} ELSE {_FINAL_RANK} END"

@@ -1,0 +1,111 @@
+"""genai-prices translated into dated prices of our own; the only module that knows that library.
+
+Prices that depend on the prompt's length are taken at their base tier, those that depend on the hour at their
+dearest; both are said in the price's source. Prices of requests in batches, of tools and of audio are left out.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from frontdesk.gateway import money
+from frontdesk.gateway.providers.catalog import NOT_CHAT
+
+BEGINNING = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+"""From when on a price without a date is taken to be valid."""
+
+_SNAPSHOT_SUFFIX = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|latest)")
+
+
+class DatedPrice(msgspec.Struct, frozen=True):
+    """Nano-USD per million tokens from a moment on."""
+
+    valid_from: dt.datetime
+    input: int
+    output: int
+    cache_read: int
+    cache_write: int
+    source: str
+
+    @property
+    def amounts(self) -> tuple[int, int, int, int]:
+        """Give the four prices, for comparing."""
+        return (self.input, self.output, self.cache_read, self.cache_write)
+
+
+class ListedModel(msgspec.Struct, frozen=True):
+    """A chat model of the price list; `prices` in the order of their dates, at least one."""
+
+    name: str
+    context_window: int | None
+    prices: tuple[DatedPrice, ...]
+
+
+def models_of(price_list: str) -> Iterator[ListedModel]:
+    """Read a provider's chat models, each name under which one can be called; nothing for an unknown provider."""
+    # Loads pydantic and a megabyte of prices, which nothing but an import of the catalog needs.
+    import genai_prices  # noqa: PLC0415
+    from genai_prices import data  # noqa: PLC0415
+
+    source = f"genai-prices {genai_prices.__version__}"
+    for provider in data.providers:
+        if provider.id == price_list:
+            for model in provider.models:
+                prices = _dated(model.prices, source)
+                if prices:
+                    for name in _names(model):
+                        yield ListedModel(name, model.context_window, prices)
+
+
+def _names(model: Any) -> list[str]:
+    """List the model's own name and its snapshots', as far as the list spells them out."""
+    literals = {clause.equals for clause in getattr(model.match, "or_", [model.match]) if hasattr(clause, "equals")}
+    snapshots = {
+        name for name in literals if name.startswith(model.id) and _SNAPSHOT_SUFFIX.fullmatch(name[len(model.id) :])
+    }
+    return sorted(name for name in {model.id} | snapshots if not NOT_CHAT.search(name))
+
+
+def _dated(prices: Any, source: str) -> tuple[DatedPrice, ...]:
+    conditional = prices if isinstance(prices, list) else None
+    if conditional is None:
+        only = _price(prices, BEGINNING, source)
+        return (only,) if only else ()
+    found: list[DatedPrice] = []
+    for condition in conditional:
+        starts = getattr(condition.constraint, "start_date", None)
+        depends_on_hour = condition.constraint is not None and starts is None
+        if depends_on_hour:
+            dearer = _price(condition.prices, found[-1].valid_from, f"{source}, dearest hours") if found else None
+            if dearer is not None and dearer.output > found[-1].output:
+                found[-1] = dearer
+            continue
+        valid_from = dt.datetime.combine(starts, dt.time(), dt.UTC) if starts else BEGINNING
+        price = _price(condition.prices, valid_from, source)
+        if price is not None:
+            found.append(price)
+    return tuple(sorted(found, key=lambda price: price.valid_from))
+
+
+def _price(prices: Any, valid_from: dt.datetime, source: str) -> DatedPrice | None:
+    """Translate one set of prices; None without both an input and an output price: it is no chat model's."""
+    amounts = {}
+    for name in ("input", "output", "cache_read", "cache_write"):
+        value: Any = getattr(prices, f"{name}_mtok", None)
+        if hasattr(value, "base"):
+            value = value.base
+            source = source if source.endswith("base tier") else f"{source}, base tier"
+        amounts[name] = None if value is None else money.from_usd(value)
+    if amounts["input"] is None or amounts["output"] is None:
+        return None
+    return DatedPrice(
+        valid_from=valid_from,
+        input=amounts["input"],
+        output=amounts["output"],
+        cache_read=amounts["input"] if amounts["cache_read"] is None else amounts["cache_read"],
+        cache_write=amounts["input"] if amounts["cache_write"] is None else amounts["cache_write"],
+        source=source,
+    )
