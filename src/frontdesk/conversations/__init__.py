@@ -1,0 +1,1 @@
+"""Conversations with customers: contacts, messages, turns, and the engine that answers them."""

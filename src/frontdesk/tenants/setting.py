@@ -41,8 +41,10 @@ class SettingsSchema(BaseModel):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in zoneinfo.available_timezones():
-            raise ValueError("not a known time zone: use an IANA name such as Europe/Berlin")
+        try:
+            zoneinfo.ZoneInfo(value)  # cached, where listing all zones reads the disk each time
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("not a known time zone: use an IANA name such as Europe/Berlin") from error
         return value
 
 

@@ -1,0 +1,1 @@
+"""The reply engine: a customer's message in, an answer with its source and confidence out."""
