@@ -28,8 +28,8 @@ class Configuration(OperatorKeys, BaseSettings):
     environment: Literal["development", "production", "test"] = Field(
         "development",
         validation_alias="ENVIRONMENT",
-        description="`development`, `production` or `test`. Production refuses to start without LLM_MASTER_KEY and "
-        "FRONTDESK_ALLOWED_HOSTS, sends cookies over HTTPS only and logs JSON.",
+        description="`development`, `production` or `test`. Production refuses to start without LLM_MASTER_KEY, "
+        "sends cookies over HTTPS only and logs JSON.",
     )
     data_dir: Path = Field(
         Path("var"),
@@ -53,8 +53,8 @@ class Configuration(OperatorKeys, BaseSettings):
     allowed_hosts: tuple[str, ...] = Field(
         (),
         validation_alias="FRONTDESK_ALLOWED_HOSTS",
-        description="Host names the server answers to, separated by commas. Empty: any, except in production, where "
-        "it must be set.",
+        description="Host names the console answers to, separated by commas. Empty: any, except in production: "
+        "there it is this machine's own names only.",
     )
     trusted_proxies: tuple[str, ...] = Field(
         (),
@@ -122,6 +122,12 @@ class Configuration(OperatorKeys, BaseSettings):
         """Tell whether real customers are served."""
         return self.environment == "production"
 
+    def effective_hosts(self) -> tuple[str, ...]:
+        """List the host names that pages answer to."""
+        if self.allowed_hosts:
+            return self.allowed_hosts
+        return ("localhost", "127.0.0.1", "[::1]") if self.is_production else ("*",)
+
     def operator_credentials(self) -> list[OperatorKey]:
         """List the provider keys that the environment gives, in the order of the settings reference."""
         return self.operator_keys()
@@ -170,11 +176,6 @@ def _given(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
 
 
 def _check_production(configuration: Configuration) -> None:
-    if configuration.is_production and not configuration.allowed_hosts:
-        raise ConfigurationError(
-            "FRONTDESK_ALLOWED_HOSTS is not set, and ENVIRONMENT=production does not start without it: "
-            "give the host names customers use, separated by commas"
-        )
     if configuration.is_production or configuration.master_keys:
         try:
             Vault(configuration.resolved_master_keys())

@@ -21,7 +21,7 @@ LLM_PREFERRED_PROVIDER: str = CONFIGURATION.preferred_provider
 LLM_PREFERRED_MODEL: str = CONFIGURATION.preferred_model
 LLM_DEBUG_MODE: bool = CONFIGURATION.debug_mode
 TRUSTED_PROXIES: tuple[str, ...] = CONFIGURATION.trusted_proxies
-ALLOWED_HOSTS = list(CONFIGURATION.allowed_hosts) or ["*"]
+ALLOWED_HOSTS = list(CONFIGURATION.effective_hosts())
 
 INSTALLED_APPS = [
     "frontdesk.tenants",

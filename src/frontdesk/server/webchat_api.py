@@ -45,16 +45,14 @@ class WebchatApi:
         """Find the widget and the endpoint, and answer every error in the widget's shape."""
         widget_key, _, endpoint = exchange.scope["path"].removeprefix(PREFIX).partition("/")
         request_id = str(uuid7(self._gateway.clock.now_ns()))
-        headers: list[Header] = [(b"x-request-id", request_id.encode()), (b"vary", b"Origin")]
+        headers = _common_headers(exchange, request_id)
         try:
             widget = await database.run(selectors.widget_by_key, widget_key)
             if widget is None:
                 raise webchat.widget_not_found()
-            origin = webchat.check_origin(
+            webchat.check_origin(
                 widget, exchange.header(b"origin"), _own_origin(exchange), is_required=endpoint == "message"
             )
-            if origin is not None:
-                headers.append((b"access-control-allow-origin", origin.encode()))
             await self._route(exchange, widget, endpoint, request_id, headers)
         except WebchatRejected as error:
             await exchange.reply(error.http_status, error_json(error.code, error.message), (JSON_TYPE, *headers))
@@ -154,11 +152,21 @@ def _inbound(message: webchat.WebMessage, widget: Widget, request_id: str) -> In
         conversation_id=message.conversation_id,
         request_id=request_id,
         llm_enabled=widget.llm_enabled,
-        llm_model=widget.llm_model,
+        llm_model=widget.requested_model,
         temperature=widget.llm_temperature,
         max_tokens=widget.llm_max_tokens,
         fallback_to_knowledge_base=widget.fallback_to_knowledge_base,
     )
+
+
+def _common_headers(exchange: Exchange, request_id: str) -> list[Header]:
+    """Any page may read the reply, also a refusal: what it may do is decided by `check_origin`, not by CORS."""
+    headers: list[Header] = [(b"x-request-id", request_id.encode()), (b"vary", b"Origin")]
+    origin = exchange.header(b"origin")
+    if origin is not None and origin.isascii() and origin.isprintable():
+        headers.append((b"access-control-allow-origin", origin.encode()))
+        headers.append((b"access-control-expose-headers", b"retry-after, x-request-id"))
+    return headers
 
 
 def _own_origin(exchange: Exchange) -> str:

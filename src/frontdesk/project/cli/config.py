@@ -45,6 +45,8 @@ def summarise(chosen: Configuration) -> dict[str, Any]:
         warnings.append(str(error))
     if not providers:
         warnings.append("no provider key is set: customers are answered from the knowledge base alone")
+    if chosen.is_production and not chosen.allowed_hosts:
+        warnings.append("FRONTDESK_ALLOWED_HOSTS is not set: the console answers on this machine alone")
     if "*" in chosen.allowed_hosts:
         warnings.append("FRONTDESK_ALLOWED_HOSTS contains *: any host name is answered to")
     return {
@@ -78,7 +80,7 @@ def _global_settings(chosen: Configuration) -> dict[str, Any]:
         else "SQLite in the data directory",
         "host": chosen.host,
         "port": chosen.port,
-        "allowed_hosts": list(chosen.allowed_hosts) or ["*"],
+        "allowed_hosts": list(chosen.effective_hosts()),
         "trusted_proxies": list(chosen.trusted_proxies),
         "preferred_provider": chosen.preferred_provider,
         "preferred_model": chosen.preferred_model,

@@ -1,0 +1,143 @@
+/** The widget's own words by language. The greeting, title and placeholder come from the widget's configuration. */
+
+const en = {
+  open: "Open chat",
+  close: "Close chat",
+  title: "Chat with us",
+  placeholder: "Write a message…",
+  send: "Send message",
+  log: "Conversation",
+  you: "You",
+  assistant: "Assistant",
+  typing: "Writing a reply…",
+  retry: "Try again",
+  restart: "Start over",
+  restarted: "New conversation started.",
+  aiAnswer: "AI answer",
+  basedOn: "AI answer, based on: {titles}",
+  from: "From: {title}",
+  automatic: "Automatic reply",
+  unread: "1 new reply",
+  remaining: "{count} characters left",
+  offline: "You seem to be offline. Check your connection and try again.",
+  network: "We could not reach the chat. Check your connection and try again.",
+  interrupted: "The reply was interrupted.",
+  timeout: "The reply is taking too long.",
+  unavailable: "We cannot answer right now. Please try again in a moment.",
+  unavailableIn: "We cannot answer right now. Please try again in {seconds} seconds.",
+  busy: "That was a lot of messages at once. Please wait a moment and try again.",
+  tooLong: "Your message is too long: 4,000 characters at most.",
+  notAllowed: "This chat is not set up for this website.",
+  gone: "This chat is not available any more.",
+  failed: "Something went wrong. Please try again.",
+};
+
+export type Strings = typeof en;
+
+const de: Strings = {
+  open: "Chat öffnen",
+  close: "Chat schließen",
+  title: "Schreiben Sie uns",
+  placeholder: "Nachricht schreiben…",
+  send: "Nachricht senden",
+  log: "Unterhaltung",
+  you: "Sie",
+  assistant: "Assistent",
+  typing: "Antwort wird geschrieben…",
+  retry: "Erneut versuchen",
+  restart: "Neu beginnen",
+  restarted: "Neue Unterhaltung begonnen.",
+  aiAnswer: "KI-Antwort",
+  basedOn: "KI-Antwort, gestützt auf: {titles}",
+  from: "Aus: {title}",
+  automatic: "Automatische Antwort",
+  unread: "1 neue Antwort",
+  remaining: "Noch {count} Zeichen",
+  offline: "Sie sind offenbar offline. Prüfen Sie die Verbindung und versuchen Sie es erneut.",
+  network: "Der Chat ist nicht erreichbar. Prüfen Sie die Verbindung und versuchen Sie es erneut.",
+  interrupted: "Die Antwort wurde unterbrochen.",
+  timeout: "Die Antwort dauert zu lange.",
+  unavailable: "Wir können gerade nicht antworten. Bitte versuchen Sie es gleich noch einmal.",
+  unavailableIn: "Wir können gerade nicht antworten. Bitte versuchen Sie es in {seconds} Sekunden noch einmal.",
+  busy: "Das waren viele Nachrichten auf einmal. Bitte warten Sie einen Moment.",
+  tooLong: "Ihre Nachricht ist zu lang: höchstens 4.000 Zeichen.",
+  notAllowed: "Dieser Chat ist für diese Website nicht eingerichtet.",
+  gone: "Dieser Chat ist nicht mehr verfügbar.",
+  failed: "Etwas ist schiefgegangen. Bitte versuchen Sie es erneut.",
+};
+
+const es: Strings = {
+  open: "Abrir el chat",
+  close: "Cerrar el chat",
+  title: "Escríbenos",
+  placeholder: "Escribe un mensaje…",
+  send: "Enviar mensaje",
+  log: "Conversación",
+  you: "Tú",
+  assistant: "Asistente",
+  typing: "Escribiendo una respuesta…",
+  retry: "Reintentar",
+  restart: "Empezar de nuevo",
+  restarted: "Nueva conversación iniciada.",
+  aiAnswer: "Respuesta de IA",
+  basedOn: "Respuesta de IA, basada en: {titles}",
+  from: "De: {title}",
+  automatic: "Respuesta automática",
+  unread: "1 respuesta nueva",
+  remaining: "Quedan {count} caracteres",
+  offline: "Parece que no hay conexión. Compruébala e inténtalo de nuevo.",
+  network: "No pudimos conectar con el chat. Comprueba la conexión e inténtalo de nuevo.",
+  interrupted: "La respuesta se interrumpió.",
+  timeout: "La respuesta tarda demasiado.",
+  unavailable: "Ahora no podemos responder. Inténtalo de nuevo en un momento.",
+  unavailableIn: "Ahora no podemos responder. Inténtalo de nuevo en {seconds} segundos.",
+  busy: "Son muchos mensajes a la vez. Espera un momento e inténtalo de nuevo.",
+  tooLong: "El mensaje es demasiado largo: 4.000 caracteres como máximo.",
+  notAllowed: "Este chat no está configurado para este sitio web.",
+  gone: "Este chat ya no está disponible.",
+  failed: "Algo salió mal. Inténtalo de nuevo.",
+};
+
+const fr: Strings = {
+  open: "Ouvrir la discussion",
+  close: "Fermer la discussion",
+  title: "Écrivez-nous",
+  placeholder: "Écrivez un message…",
+  send: "Envoyer le message",
+  log: "Conversation",
+  you: "Vous",
+  assistant: "Assistant",
+  typing: "Réponse en cours…",
+  retry: "Réessayer",
+  restart: "Recommencer",
+  restarted: "Nouvelle conversation.",
+  aiAnswer: "Réponse de l’IA",
+  basedOn: "Réponse de l’IA, d’après : {titles}",
+  from: "Source : {title}",
+  automatic: "Réponse automatique",
+  unread: "1 nouvelle réponse",
+  remaining: "{count} caractères restants",
+  offline: "Vous semblez hors ligne. Vérifiez la connexion et réessayez.",
+  network: "La discussion est injoignable. Vérifiez la connexion et réessayez.",
+  interrupted: "La réponse a été interrompue.",
+  timeout: "La réponse prend trop de temps.",
+  unavailable: "Nous ne pouvons pas répondre pour l’instant. Réessayez dans un moment.",
+  unavailableIn: "Nous ne pouvons pas répondre pour l’instant. Réessayez dans {seconds} secondes.",
+  busy: "Beaucoup de messages à la fois. Patientez un moment et réessayez.",
+  tooLong: "Votre message est trop long : 4 000 caractères au maximum.",
+  notAllowed: "Cette discussion n’est pas configurée pour ce site.",
+  gone: "Cette discussion n’est plus disponible.",
+  failed: "Une erreur est survenue. Veuillez réessayer.",
+};
+
+const languages: Record<string, Strings> = { en, de, es, fr };
+
+/** Gives the words for a locale such as "de-AT"; English for a language without a translation. */
+export function stringsFor(locale: string): Strings {
+  return languages[locale.toLowerCase().split(/[-_]/)[0] ?? ""] ?? en;
+}
+
+/** Puts values into a text's {names}. */
+export function fill(text: string, values: Record<string, string>): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
+}
