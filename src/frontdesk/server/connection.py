@@ -10,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from frontdesk.server.exchange import CONNECTION
 
 
-class FrontdeskProtocol(HttpToolsProtocol):  # type: ignore[misc]  # uvicorn is not typed here
+class FrontdeskProtocol(HttpToolsProtocol):
     """One client connection. Fulfils `exchange.Connection`."""
 
     when_lost: Callable[[], None] | None = None
@@ -18,7 +18,7 @@ class FrontdeskProtocol(HttpToolsProtocol):  # type: ignore[misc]  # uvicorn is 
     def on_message_begin(self) -> None:
         """Put this connection into the scope of the request that begins."""
         super().on_message_begin()
-        self.scope[CONNECTION] = self
+        self.scope[CONNECTION] = self  # type: ignore[literal-required]  # a key of our own in ASGI's dict
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the handler that is at work."""
