@@ -11,13 +11,14 @@ from typing import Self
 import msgspec
 
 from frontdesk.gateway import pricing, tokens
-from frontdesk.gateway.clock import Clock, uuid7
+from frontdesk.gateway.clock import Clock, uuid7_bytes
 from frontdesk.gateway.errors import CallerError, GatewayError, InternalError
 from frontdesk.gateway.journal.record import Caller, CallStatus, Intent, Settled
 from frontdesk.gateway.messages import Delta, Reply, Request, Usage
 from frontdesk.gateway.ports import Journal, ProviderPort, SnapshotSource
 from frontdesk.gateway.snapshot import Snapshot, Target
 
+_MOST_TARGETS = 10_000
 _NOTHING_USED = Usage(source="estimated")
 
 
@@ -32,6 +33,8 @@ class Gateway:
         self._providers = providers
         self._journal = journal
         self._clock = clock
+        self._targets_of: Snapshot | None = None
+        self._targets: dict[tuple[int, str], Target] = {}
 
     @property
     def snapshot(self) -> Snapshot:
@@ -78,7 +81,7 @@ class Gateway:
         return Stream(call, provider, request)
 
     def _begin(self, request: Request, caller: Caller) -> "tuple[_Call, ProviderPort]":
-        target = self.snapshot.resolve(caller.tenant_id, request.model)
+        target = self._target(caller.tenant_id, request.model)
         provider = self._providers.get(target.provider.wire)
         if provider is None:
             raise CallerError(
@@ -89,6 +92,18 @@ class Gateway:
                 param="model",
             )
         return _Call(self._journal, self._clock, target, request, caller), provider
+
+    def _target(self, tenant_id: int, name: str) -> Target:
+        """Resolve a model's name, remembering what it is as long as the Snapshot stays."""
+        snapshot = self.snapshot
+        if snapshot is not self._targets_of:
+            self._targets_of, self._targets = snapshot, {}
+        target = self._targets.get((tenant_id, name))
+        if target is None:
+            target = snapshot.resolve(tenant_id, name)
+            if len(self._targets) < _MOST_TARGETS:
+                self._targets[tenant_id, name] = target
+        return target
 
 
 class Stream:
@@ -170,7 +185,7 @@ class _Call:
         self._is_settled = False
         at_ns = clock.now_ns()
         self._intent = Intent(
-            call_id=uuid7(at_ns).bytes,
+            call_id=uuid7_bytes(at_ns),
             at_ns=at_ns,
             caller=caller,
             provider=target.provider.name,

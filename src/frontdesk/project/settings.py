@@ -5,6 +5,7 @@ from typing import cast as _cast
 
 from django.utils.functional import SimpleLazyObject as _Lazy
 
+from frontdesk.console.theme import FORMAT_MODULE_PATH, UNFOLD  # noqa: F401 (Django reads both names)
 from frontdesk.project import configuration as _configuration
 from frontdesk.project import database_url as _database_url
 

@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 
-from frontdesk.gateway.clock import uuid7
+from frontdesk.gateway.clock import uuid7_text
 from frontdesk.gateway.errors import CallerError, GatewayError
 from frontdesk.gateway.ingress import openai_chat, openai_models
 from frontdesk.gateway.journal.record import Caller
@@ -29,7 +29,7 @@ class GatewayApi:
 
     async def chat_completions(self, exchange: Exchange) -> None:
         """`POST /v1/chat/completions`, whole or streamed."""
-        request_id = str(uuid7(self._gateway.clock.now_ns()))
+        request_id = uuid7_text(self._gateway.clock.now_ns())
         try:
             _require_method(exchange, "POST")
             key = await self._authenticate(exchange)
@@ -54,7 +54,7 @@ class GatewayApi:
 
     async def models(self, exchange: Exchange) -> None:
         """`GET /v1/models` and `GET /v1/models/{provider}/{model}`."""
-        request_id = str(uuid7(self._gateway.clock.now_ns()))
+        request_id = uuid7_text(self._gateway.clock.now_ns())
         try:
             _require_method(exchange, "GET")
             key = await self._authenticate(exchange)
@@ -70,7 +70,7 @@ class GatewayApi:
 
     async def unknown(self, exchange: Exchange) -> None:
         """Any other path under `/v1/`."""
-        request_id = str(uuid7(self._gateway.clock.now_ns()))
+        request_id = uuid7_text(self._gateway.clock.now_ns())
         path = exchange.scope["path"][:200]
         error = CallerError(
             f"Unknown request URL: {exchange.scope['method']} {path}. Frontdesk serves POST /v1/chat/completions and "

@@ -13,7 +13,7 @@ from frontdesk.channels.webchat import WebchatRejected
 from frontdesk.conversations.errors import ConversationError, ConversationNotFound
 from frontdesk.conversations.reply.contract import Inbound, Start, StreamEvent, TextDelta, TurnReply
 from frontdesk.conversations.reply.engine import AIAgentService
-from frontdesk.gateway.clock import uuid7
+from frontdesk.gateway.clock import uuid7_text
 from frontdesk.gateway.pipeline import Gateway
 from frontdesk.server.exchange import (
     EVENT_STREAM_HEADERS,
@@ -44,8 +44,8 @@ class WebchatApi:
     async def dispatch(self, exchange: Exchange) -> None:
         """Find the widget and the endpoint, and answer every error in the widget's shape."""
         widget_key, _, endpoint = exchange.scope["path"].removeprefix(PREFIX).partition("/")
-        request_id = str(uuid7(self._gateway.clock.now_ns()))
-        headers = _common_headers(exchange, request_id)
+        request_id = uuid7_text(self._gateway.clock.now_ns())
+        headers = _reply_headers(exchange, request_id)
         try:
             widget = await database.run(selectors.widget_by_key, widget_key)
             if widget is None:
@@ -159,7 +159,7 @@ def _inbound(message: webchat.WebMessage, widget: Widget, request_id: str) -> In
     )
 
 
-def _common_headers(exchange: Exchange, request_id: str) -> list[Header]:
+def _reply_headers(exchange: Exchange, request_id: str) -> list[Header]:
     """Any page may read the reply, also a refusal: what it may do is decided by `check_origin`, not by CORS."""
     headers: list[Header] = [(b"x-request-id", request_id.encode()), (b"vary", b"Origin")]
     origin = exchange.header(b"origin")

@@ -4,6 +4,7 @@ A row's status only moves forward (`STATUS_RANKS`), so that replaying a journal 
 ends in the same ledger. What no database can take is set aside in QuarantinedRecord; the rest of its batch goes on.
 """
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -64,8 +65,11 @@ def store(batch: Batch) -> None:
                 f"{damage.reason}: {damage.end - damage.start} bytes",
                 damage.sample,
             )
-        JournalPosition.objects.update_or_create(
-            directory=batch.directory, defaults={"segment": batch.segment, "offset": batch.end_offset}
+        JournalPosition.objects.bulk_create(
+            [JournalPosition(directory=batch.directory, segment=batch.segment, offset=batch.end_offset)],
+            update_conflicts=True,
+            unique_fields=["directory"],
+            update_fields=["segment", "offset"],
         )
 
 
@@ -182,7 +186,8 @@ def _upsert_on_sqlite(cursor: CursorWrapper, entries: Sequence[Entry]) -> None:
     for size in _STATEMENT_ROWS:
         while len(rows) - start >= size:
             values = [value for row in rows[start : start + size] for value in row]
-            cursor.execute(_upsert_sql(size), values)
+            with connection.wrap_database_errors:  # Django's own execute would search the statement for each %s
+                sqlite3.Cursor.execute(cursor.cursor, _upsert_sql(size).replace("%s", "?"), values)
             start += size
 
 

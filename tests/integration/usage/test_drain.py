@@ -157,11 +157,11 @@ def test_a_segment_stays_while_the_database_refuses_it(
 def test_rows_and_position_are_stored_together_or_not_at_all(
     writer: JournalWriter, drain: Drain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(**values: object) -> None:
+    def away(*rows: object, **how: object) -> None:
         raise OperationalError("the database went away in the middle")
 
     writer.append(settled(intent(1)))
-    monkeypatch.setattr(JournalPosition.objects, "update_or_create", away)
+    monkeypatch.setattr(JournalPosition.objects, "bulk_create", away)
     with pytest.raises(OperationalError):
         drain.drain()
 

@@ -22,6 +22,8 @@ from frontdesk.gateway.providers.contract import BODY_LIMIT_BYTES, Deadlines, Up
 SWEEP_S = 0.05
 _MOST_CONNECTIONS = 2_000
 _MOST_URLS = 1_000
+_OWN_HEADERS = {"user-agent": "frontdesk", "accept-encoding": "identity"}
+"""Compression saves a provider's answer little and costs CPU; one that compresses all the same is understood."""
 _LINGER_S = 1.0
 
 
@@ -82,6 +84,7 @@ class Transport:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=_MOST_CONNECTIONS, keepalive_timeout=30, ttl_dns_cache=60),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                headers=_OWN_HEADERS,
                 auto_decompress=False,
                 timeout=self._timeout,
                 trust_env=False,
@@ -162,32 +165,22 @@ class UpstreamResponse:
         declared = self._opened.content_length
         if declared is not None and declared > BODY_LIMIT_BYTES:
             raise _too_large()
-        body = bytearray()
-        async for piece in self.pieces():
-            body += piece
-            if len(body) > BODY_LIMIT_BYTES:
+        decompress = _decompressor(self._opened.headers.get(CONTENT_ENCODING, ""))
+        parts: list[bytes] = []
+        size = 0
+        while piece := await self._next_piece():
+            parts.extend((piece,) if decompress is None else decompress.parts(piece))
+            size += len(piece) if decompress is None else decompress.last_bytes
+            if size > BODY_LIMIT_BYTES:
                 raise _too_large()
-        return bytes(body)
+        if decompress is not None:
+            decompress.check_end()
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """Yield the body, decompressed, as it arrives."""
-        content = self._opened.content
         decompress = _decompressor(self._opened.headers.get(CONTENT_ENCODING, ""))
-        idle_s = self._transport.deadlines.idle_s
-        watch = self._watch
-        while True:
-            watch.arm("idle_timeout", idle_s)
-            try:
-                piece = await content.readany()
-            except asyncio.CancelledError as error:
-                watch.translate(error)
-                raise
-            except (aiohttp.ClientError, OSError) as error:
-                raise _cut_short() from error
-            finally:
-                watch.disarm()
-            if not piece:
-                break
+        while piece := await self._next_piece():
             if decompress is None:
                 yield piece
             else:
@@ -195,6 +188,20 @@ class UpstreamResponse:
                     yield part
         if decompress is not None:
             decompress.check_end()
+
+    async def _next_piece(self) -> bytes:
+        """Wait for bytes as they came; empty at the body's end."""
+        watch = self._watch
+        watch.arm("idle_timeout", self._transport.deadlines.idle_s)
+        try:
+            return await self._opened.content.readany()
+        except asyncio.CancelledError as error:
+            watch.translate(error)
+            raise
+        except (aiohttp.ClientError, OSError) as error:
+            raise _cut_short() from error
+        finally:
+            watch.disarm()
 
     @property
     def _opened(self) -> aiohttp.ClientResponse:
@@ -263,6 +270,8 @@ class _Decompressor:
 
     def __init__(self) -> None:
         self._inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+        self.last_bytes = 0
+        """How many bytes the last call of `parts` gave."""
 
     def parts(self, piece: bytes) -> list[bytes]:
         parts: list[bytes] = []
@@ -277,6 +286,7 @@ class _Decompressor:
                 parts.append(part)
         except zlib.error as error:
             raise ProviderError("The provider's answer cannot be decompressed.", code="malformed_body") from error
+        self.last_bytes = total
         return parts
 
     def check_end(self) -> None:

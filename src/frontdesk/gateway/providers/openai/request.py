@@ -29,7 +29,7 @@ def build_request(request: Request, target: Target, key: str) -> UpstreamRequest
     body["model"] = target.model.name
     if request.stream:
         _ask_for_usage(body, provider.quirks)
-    headers = {"content-type": "application/json", "accept-encoding": "identity", "user-agent": "frontdesk"}
+    headers = {"content-type": "application/json"}
     if key:
         headers["authorization"] = f"Bearer {key}"
     if credential is not None and credential.organization:

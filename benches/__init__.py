@@ -1,0 +1,1 @@
+"""Load and micro benchmarks; never part of the package."""

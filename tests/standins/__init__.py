@@ -1,0 +1,1 @@
+"""Loopback stand-ins for the services that Frontdesk talks to: they behave as documented, or misbehave."""
