@@ -11,7 +11,7 @@ import pytest
 
 from frontdesk.gateway.errors import ProviderError, ProviderTimeout
 from frontdesk.gateway.providers.contract import BODY_LIMIT_BYTES, Deadlines, UpstreamRequest
-from frontdesk.gateway.providers.transport import Transport
+from frontdesk.gateway.providers.transport import Transport, UpstreamResponse
 from tests.standins.faults import gzipped
 from tests.standins.loopback import Exchange, LoopbackServer
 from tests.standins.openai_provider import OpenAIProvider
@@ -38,6 +38,11 @@ async def make(request: pytest.FixtureRequest) -> AsyncIterator[Callable[..., Tr
 async def provider() -> AsyncIterator[OpenAIProvider]:
     async with OpenAIProvider() as running:
         yield running
+
+
+async def pieces_of(response: UpstreamResponse) -> AsyncIterator[bytes]:
+    while piece := await response.next_piece():
+        yield piece
 
 
 def ask(provider: OpenAIProvider, model: str = "gpt", *, stream: bool = False) -> UpstreamRequest:
@@ -76,7 +81,7 @@ async def test_error_status_is_an_answer_like_any_other(
 async def test_stream_arrives_piece_by_piece(make: Callable[..., Transport], provider: OpenAIProvider) -> None:
     async with make().open(ask(provider, "fault-stall:at=2", stream=True)) as response:
         seen = b""
-        async for piece in response.pieces():
+        async for piece in pieces_of(response):
             seen += piece
             if seen.count(b"data: ") == 3:
                 break
@@ -144,7 +149,7 @@ async def test_time_the_reader_takes_is_not_the_providers(
 ) -> None:
     async with make(Deadlines(idle_s=0.1, total_s=10)).open(ask(provider, stream=True)) as response:
         seen = b""
-        async for piece in response.pieces():
+        async for piece in pieces_of(response):
             seen += piece
             await asyncio.sleep(0.2)
 
@@ -348,7 +353,7 @@ async def test_cancellation_before_any_answer_closes_the_call(
 
 async def test_leaving_before_the_end_closes_the_call(make: Callable[..., Transport], provider: OpenAIProvider) -> None:
     async with make().open(ask(provider, "fault-slow:chunks=1000,delay_ms=5", stream=True)) as response:
-        async for _ in response.pieces():
+        async for _ in pieces_of(response):
             break
 
     assert (await provider.until_ended()).outcome == "closed_early"
@@ -381,7 +386,7 @@ async def test_stream_left_after_its_terminal_event_keeps_its_connection(
     for _ in range(3):
         async with transport.open(ask(provider, stream=True)) as response:
             seen = b""
-            async for piece in response.pieces():
+            async for piece in pieces_of(response):
                 seen += piece
                 if b"data: [DONE]\n\n" in seen:
                     response.complete()

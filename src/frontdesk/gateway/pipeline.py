@@ -6,7 +6,6 @@ the client sees the end of the answer, whatever happens in between (an error, a 
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Self
 
 import msgspec
 
@@ -119,11 +118,8 @@ class Stream:
         """The full name, `provider/model`, of what answers."""
         return self._call.target.model.id
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Sequence[Delta]:
-        return await anext(self._batches)
+    def __aiter__(self) -> AsyncIterator[Sequence[Delta]]:
+        return self._batches
 
     async def aclose(self) -> None:
         """Leave: the upstream connection is closed at once and the call booked with what was used."""
@@ -132,10 +128,20 @@ class Stream:
 
     @staticmethod
     async def _run(call: "_Call", provider: ProviderPort, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
+        held: list[Delta] = []
         try:
             async with aclosing(provider.stream(request, call.target)) as batches:
-                async for batch in _from_first_content(batches, call):
-                    yield batch
+                async for batch in batches:
+                    call.note(batch)
+                    if call.has_content and not held:
+                        yield batch
+                        continue
+                    held.extend(batch)
+                    if call.has_content:
+                        yield held
+                        held = []
+            if held:
+                yield held
         except GatewayError as error:
             call.fail(error)
             raise
@@ -146,24 +152,6 @@ class Stream:
             call.cancel()
             raise
         call.succeed(None)
-
-
-async def _from_first_content(
-    batches: AsyncIterator[Sequence[Delta]], call: "_Call"
-) -> AsyncGenerator[Sequence[Delta], None]:
-    """Hold back what comes before the first content, and note everything."""
-    held: list[Delta] = []
-    async for batch in batches:
-        call.note(batch)
-        if not held and call.has_content:
-            yield batch
-            continue
-        held.extend(batch)
-        if call.has_content:
-            yield held
-            held = []
-    if held:
-        yield held
 
 
 def _defect() -> InternalError:

@@ -4,6 +4,7 @@ Built from the apps' sections by `server.wiring`; secrets travel sealed and are 
 dicts for speed: nobody may change one after the Snapshot is made.
 """
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -13,6 +14,9 @@ from frontdesk.gateway.vault import Sealed
 
 SIMULATED = "simulated"
 """The wire format of the provider that needs no key and is never a fallback."""
+
+_MODEL_NAME = re.compile(r"[!-~]{1,200}")
+"""What a model that the catalog does not list may be called: it goes into headers and logs."""
 
 AUTO = "auto"
 """The model name that leaves the choice to Frontdesk."""
@@ -160,7 +164,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     def _full_name(self, tenant_id: int, name: str) -> str:
         full_name = self.aliases.get(name, name)
         provider_name, slash, model_name = full_name.partition("/")
-        if slash and model_name and provider_name in self.providers:
+        if slash and provider_name in self.providers and _MODEL_NAME.fullmatch(model_name):
             return full_name
         candidates = self.bare_names.get(full_name, ())
         for candidate in candidates:

@@ -126,7 +126,7 @@ async def test_leaving_a_stream_closes_the_provider_and_books_what_came() -> Non
     journal = ListJournal()
     provider = ScriptedProvider([Delta(text="1234")], hangs=True)
     stream = gateway(provider, journal).stream(ask(stream=True), CALLER)
-    await anext(stream)
+    await anext(aiter(stream))
 
     await stream.aclose()
 
@@ -148,11 +148,11 @@ async def test_leaving_a_stream_before_its_start_is_booked_too() -> None:
 async def test_the_end_of_a_stream_waits_for_its_record() -> None:
     journal = ListJournal()
     stream = gateway(ScriptedProvider([Delta(text="x", finish="stop")]), journal).stream(ask(stream=True), CALLER)
-    await anext(stream)
+    await anext(aiter(stream))
     journal.is_full = True
 
     with pytest.raises(InternalError):
-        await anext(stream)
+        await anext(aiter(stream))
 
 
 def test_a_provider_without_a_key_cannot_serve() -> None:

@@ -23,7 +23,22 @@ def test_names_resolve(name: str, model_id: str) -> None:
     assert snapshot().resolve(ALICE_ID, name).model.id == model_id
 
 
-@pytest.mark.parametrize("name", ["nothing", "", "echo", "openai/", "/gpt-4o", "meta-llama/llama", "unknown/gpt-4o"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nothing",
+        "",
+        "echo",
+        "openai/a b",
+        "openai/a\r\nx: y",
+        "openai/é",
+        "openai/" + "x" * 201,
+        "openai/",
+        "/gpt-4o",
+        "meta-llama/llama",
+        "unknown/gpt-4o",
+    ],
+)
 def test_unknown_names_are_refused(name: str) -> None:
     with pytest.raises(CallerError) as caught:
         snapshot().resolve(ALICE_ID, name)

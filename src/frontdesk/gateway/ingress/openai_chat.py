@@ -132,6 +132,8 @@ class StreamRenderer:
 
     def render(self, deltas: Sequence[Delta]) -> bytes:
         """Write events for deltas; empty when they hold nothing for this client."""
+        if len(deltas) == 1:
+            return self._event(deltas[0])
         return b"".join([self._event(delta) for delta in deltas])
 
     def end(self) -> bytes:

@@ -1,7 +1,6 @@
 """Providers that are reached over HTTP: one driver, any wire format."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 
 from frontdesk.gateway.errors import GatewayError, InternalError, ProviderError
 from frontdesk.gateway.messages import Delta, Reply, Request, ToolCallDelta
@@ -35,16 +34,13 @@ class HttpProvider:
                 yield (_whole(self._wire.read_reply(await response.read())),)
                 return
             reader = self._wire.open_stream()
-            async with aclosing(response.pieces()) as pieces:
-                async for piece in pieces:
-                    deltas = reader.feed(piece)
-                    if deltas:
-                        yield deltas
-                    if reader.is_done:
-                        response.complete()
-                        return
-            deltas = reader.end()
-            if deltas:
+            while piece := await response.next_piece():
+                if deltas := reader.feed(piece):
+                    yield deltas
+                if reader.is_done:
+                    response.complete()
+                    return
+            if deltas := reader.end():
                 yield deltas
 
     def _request(self, request: Request, target: Target) -> UpstreamRequest:

@@ -19,6 +19,8 @@ class EventParser:
 
     def feed(self, piece: bytes) -> list[Event]:
         """Give the events that this piece completes. ProviderError if one grows over the limit."""
+        if self._is_between_events and _is_one_event(piece):
+            return [("", piece[6:-2])]
         text = self._rest + piece if self._rest else piece
         if self._is_start:
             if len(text) < 3 and b"\xef\xbb\xbf".startswith(text):
@@ -49,6 +51,10 @@ class EventParser:
         self._line(b"", events)
         return events
 
+    @property
+    def _is_between_events(self) -> bool:
+        return not (self._rest or self._data or self._name or self._is_start)
+
     def _line(self, line: bytes, events: list[Event]) -> None:
         if not line:
             if self._data:
@@ -62,3 +68,13 @@ class EventParser:
             self._data_bytes += len(value)
         elif line.startswith(b"event:"):
             self._name = line[6:].strip().decode("utf-8", "replace")
+
+
+def _is_one_event(piece: bytes) -> bool:
+    """Tell whether a piece is one whole event of one data line, as most pieces are: those need no parsing."""
+    return (
+        piece.startswith(b"data: ")
+        and piece.endswith(b"\n\n")
+        and piece.find(b"\n") == len(piece) - 2
+        and b"\r" not in piece
+    )

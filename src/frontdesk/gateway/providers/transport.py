@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -118,6 +118,7 @@ class UpstreamResponse:
         self._watch = transport._watch()
         self._response: aiohttp.ClientResponse | None = None
         self._is_complete = False
+        self._inflate: _Inflater | None = None
         self.status = 0
 
     @property
@@ -142,6 +143,12 @@ class UpstreamResponse:
                 self._transport._watches.discard(self._watch)
         self.status = self._response.status
         self._watch.protocol = self._response.connection.protocol if self._response.connection else None
+        if encoding := self._response.headers.get(CONTENT_ENCODING):
+            try:
+                self._inflate = _inflater(encoding)
+            except ProviderError:
+                await self.__aexit__(None, None, None)
+                raise
         return self
 
     async def __aexit__(
@@ -165,32 +172,28 @@ class UpstreamResponse:
         declared = self._opened.content_length
         if declared is not None and declared > BODY_LIMIT_BYTES:
             raise _too_large()
-        decompress = _decompressor(self._opened.headers.get(CONTENT_ENCODING, ""))
         parts: list[bytes] = []
         size = 0
-        while piece := await self._next_piece():
-            parts.extend((piece,) if decompress is None else decompress.parts(piece))
-            size += len(piece) if decompress is None else decompress.last_bytes
+        while piece := await self.next_piece():
+            parts.append(piece)
+            size += len(piece)
             if size > BODY_LIMIT_BYTES:
                 raise _too_large()
-        if decompress is not None:
-            decompress.check_end()
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
-        """Yield the body, decompressed, as it arrives."""
-        decompress = _decompressor(self._opened.headers.get(CONTENT_ENCODING, ""))
-        while piece := await self._next_piece():
-            if decompress is None:
-                yield piece
-            else:
-                for part in decompress.parts(piece):
-                    yield part
-        if decompress is not None:
-            decompress.check_end()
+    async def next_piece(self) -> bytes:
+        """Wait for the next bytes of the body, decompressed; empty at its end. ProviderError when it is cut short."""
+        while True:
+            piece = await self._receive()
+            if self._inflate is None:
+                return piece
+            if not piece:
+                self._inflate.check_end()
+                return b""
+            if inflated := self._inflate.feed(piece):
+                return inflated
 
-    async def _next_piece(self) -> bytes:
-        """Wait for bytes as they came; empty at the body's end."""
+    async def _receive(self) -> bytes:
         watch = self._watch
         watch.arm("idle_timeout", self._transport.deadlines.idle_s)
         try:
@@ -263,43 +266,39 @@ class _Watch:
             raise ProviderTimeout("The provider did not answer in time.", code=self._code) from error
 
 
-class _Decompressor:
+class _Inflater:
     """Inflates gzip or zlib in bounded steps, so that a bomb costs no more than the limit."""
 
     _STEP_BYTES = 256 * 1024
 
     def __init__(self) -> None:
         self._inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
-        self.last_bytes = 0
-        """How many bytes the last call of `parts` gave."""
 
-    def parts(self, piece: bytes) -> list[bytes]:
-        parts: list[bytes] = []
-        total = 0
+    def feed(self, piece: bytes) -> bytes:
+        """Inflate the next bytes; often empty, as a compressor holds back. ProviderError when they grow too much."""
+        inflated = bytearray()
         try:
             while piece:
-                part = self._inflate.decompress(piece, self._STEP_BYTES)
+                inflated += self._inflate.decompress(piece, self._STEP_BYTES)
                 piece = self._inflate.unconsumed_tail
-                total += len(part)
-                if total > BODY_LIMIT_BYTES:
+                if len(inflated) > BODY_LIMIT_BYTES:
                     raise _too_large()
-                parts.append(part)
         except zlib.error as error:
             raise ProviderError("The provider's answer cannot be decompressed.", code="malformed_body") from error
-        self.last_bytes = total
-        return parts
+        return bytes(inflated)
 
     def check_end(self) -> None:
+        """Check that the compressed stream is whole."""
         if not self._inflate.eof:
             raise _cut_short()
 
 
-def _decompressor(encoding: str) -> _Decompressor | None:
+def _inflater(encoding: str) -> _Inflater | None:
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         return None
     if encoding in ("gzip", "x-gzip", "deflate"):
-        return _Decompressor()
+        return _Inflater()
     raise ProviderError(f"The provider answered in an unknown encoding ({encoding[:20]}).", code="malformed_body")
 
 
