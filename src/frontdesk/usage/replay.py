@@ -4,18 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from frontdesk.gateway.journal import segment
-from frontdesk.gateway.journal.record import Record, Settled
+from frontdesk.gateway.journal.record import Settled, decode_settled
 from frontdesk.gateway.journal.segment import Damage
 from frontdesk.usage.ledger import Batch, Entry
 
 BATCH_ROWS = 1000
 
-Item = tuple[Record | Damage, int]
+Item = tuple[segment.Item, int]
 
 
 def batches(path: Path, offset: int, *, is_live: bool) -> Iterator[Batch]:
     """Read one segment from an offset on as batches of at most BATCH_ROWS rows; intents only move the position."""
-    yield from collect(segment.read_from(path, offset, is_live=is_live), path, offset)
+    yield from collect(segment.read_from(path, offset, is_live=is_live, decode=decode_settled), path, offset)
 
 
 def collect(items: Iterator[Item], path: Path, offset: int) -> Iterator[Batch]:

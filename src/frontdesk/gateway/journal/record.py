@@ -76,11 +76,21 @@ Record = Intent | Settled
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Record)
+_settled_decoder = msgspec.msgpack.Decoder(Settled)
+_INTENT_TAG = _encoder.encode("intent")
 
 
 def encode(record: Record) -> bytes:
     """Turn a record into msgpack bytes."""
     return _encoder.encode(record)
+
+
+def decode_settled(payload: bytes) -> Settled | None:
+    """Turn the bytes of a settled record back into it; None for an intent, which is told by its first bytes."""
+    if payload.startswith(_INTENT_TAG, 1):
+        return None
+    record: Settled = _settled_decoder.decode(payload)
+    return record
 
 
 def decode(payload: bytes) -> Record:

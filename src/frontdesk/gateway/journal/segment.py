@@ -12,7 +12,7 @@ import os
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -49,6 +49,11 @@ class Damage(msgspec.Struct, frozen=True):
     """The first bytes of the range, at most 4096."""
 
 
+Item = Record | Damage | None
+"""What a reader yields; None for a record that its `decode` has no use for."""
+Decode = Callable[[bytes], Record | None]
+
+
 def file_name(sequence: int, seed: int) -> str:
     """Name a segment; names sort by sequence."""
     return f"{sequence:010d}-{seed:08x}.journal"
@@ -81,14 +86,16 @@ def frame(payload: bytes, seed: int) -> bytes:
     return _FRAME.pack(len(payload), zlib.crc32(payload, seed)) + payload
 
 
-def read_from(path: Path, offset: int, *, is_live: bool) -> Iterator[tuple[Record | Damage, int]]:
+def read_from(path: Path, offset: int, *, is_live: bool, decode: Decode = records.decode) -> Iterator[tuple[Item, int]]:
     """Yield the records from `offset` (0, or an offset yielded before) with the offset that follows each.
+
+    `decode` may give None for records that the reader has no use for.
 
     What is damaged is yielded as Damage, and reading goes on at the next bytes whose checksum agrees.
     A live file is one that may still grow: there an end that is no whole record is left for the next time.
     """
     with path.open("rb", buffering=0) as file:
-        reader = _Reader(file.fileno(), seed_of(path), offset)
+        reader = _Reader(file.fileno(), seed_of(path), offset, decode)
         position = reader.skip_header() if offset == 0 else offset
         while True:
             for item, position in reader.run(position):  # noqa: B020 - the last offset is where the run broke off
@@ -107,8 +114,9 @@ def read_from(path: Path, offset: int, *, is_live: bool) -> Iterator[tuple[Recor
 class _Reader:
     """One pass over a file, window by window. All positions are counted from the file's start."""
 
-    def __init__(self, descriptor: int, seed: int, offset: int) -> None:
+    def __init__(self, descriptor: int, seed: int, offset: int, decode: Decode) -> None:
         self._descriptor = descriptor
+        self._decode = decode
         self._seed = seed
         self._load(offset)
 
@@ -121,7 +129,7 @@ class _Reader:
         """Tell where the first record starts; a damaged header is left to be reported."""
         return HEADER_BYTES if self._window.startswith(MAGIC) else 0
 
-    def run(self, position: int) -> Iterator[tuple[Record | Damage, int]]:
+    def run(self, position: int) -> Iterator[tuple[Item, int]]:
         """Yield records until the first bytes that are none."""
         while True:
             payload = self._payload_at(position)
@@ -129,7 +137,7 @@ class _Reader:
                 return
             end = position + _FRAME.size + len(payload)
             try:
-                yield records.decode(payload), end
+                yield self._decode(payload), end
             except (msgspec.MsgspecError, ValueError):
                 yield self.damage(position, end, "undecodable"), end
             position = end
@@ -155,8 +163,10 @@ class _Reader:
         return Damage(start, end, reason, os.pread(self._descriptor, min(end - start, SAMPLE_BYTES), start))
 
     def _payload_at(self, position: int) -> bytes | None:
-        self._reach(position)
         start = position - self._base
+        if len(self._window) - start < MAX_RECORD_BYTES and not self._at_end:
+            self._load(position)
+            start = 0
         if len(self._window) - start < _FRAME.size:
             return None
         length, checksum = _FRAME.unpack_from(self._window, start)
