@@ -91,6 +91,8 @@ class Subject:
     requests: int = 0
     seconds: float = 0.0
     figures: dict[str, Any] = dataclasses.field(default_factory=dict)
+    streams_fail: str = ""
+    """Why its streams are not measured: a peer that cannot stream here is still measured without."""
 
     def report(self) -> dict[str, Any]:
         """Summarise: medians of the rounds, with each round beside them."""
@@ -99,7 +101,7 @@ class Subject:
             "cpu_us_per_request": round(statistics.median(self.cpu_us_per_request), 1),
             "cpu_us_per_request_rounds": self.cpu_us_per_request,
             "cpu_us_per_request_main_thread": round(statistics.median(self.loop_us_per_request), 1),
-            "cpu_us_per_chunk": round(statistics.median(self.cpu_us_per_chunk), 1),
+            "cpu_us_per_chunk": round(statistics.median(self.cpu_us_per_chunk), 1) if self.cpu_us_per_chunk else None,
             "cpu_us_per_chunk_rounds": self.cpu_us_per_chunk,
             "requests_per_s": round(self.requests / self.seconds),
             "requests": self.requests,
@@ -119,13 +121,15 @@ def _measure_all(arguments: argparse.Namespace, upstream: str, folder: pathlib.P
         for _ in range(ROUNDS):
             for subject in subjects:
                 _measure_requests(subject, max(1, arguments.seconds // ROUNDS))
-                _measure_streams(subject)
+                if not subject.streams_fail:
+                    _measure_streams(subject)
         for subject in subjects:
             _measure_latency(subject, max(2, arguments.seconds // 4), direct["p50_ms"])
         report["gateways"] = {subject.name: subject.report() for subject in subjects}
     if arguments.only is None:
         report["bare_stack_pss_mib"] = _bare_memory()
     report["ratios"] = _ratios(report["gateways"])
+    absent |= {f"{subject.name} streams": subject.streams_fail for subject in subjects if subject.streams_fail}
     report["not_measured"] = absent
     for name, reason in absent.items():
         _say(f"{name}: {reason}")
@@ -162,7 +166,12 @@ def _start(name: str, start: Started, stack: contextlib.ExitStack) -> Subject:
     subject = Subject(name, endpoint, process, first_s, pss_mib(process))
     _say(f"{name}: first answer after {first_s} s; warming up")
     wrk(endpoint, 32, 2)
-    uvloop.run(read_streams(endpoint, 20))
+    try:
+        uvloop.run(read_streams(endpoint, 20))
+    except BenchError as error:
+        if name == "frontdesk":
+            raise
+        subject.streams_fail = str(error)
     return subject
 
 
@@ -206,12 +215,16 @@ def _ratios(gateways: dict[str, Any]) -> dict[str, Any]:
     return {
         f"frontdesk_to_{name}": {
             "cpu_per_request": round(ours["cpu_us_per_request"] / other["cpu_us_per_request"], 3),
-            "cpu_per_chunk": round(ours["cpu_us_per_chunk"] / other["cpu_us_per_chunk"], 3),
+            "cpu_per_chunk": _ratio(ours["cpu_us_per_chunk"], other["cpu_us_per_chunk"]),
             "p50_1_connection": round(ours["p50_ms_1_connection"] / other["p50_ms_1_connection"], 3),
         }
         for name, other in gateways.items()
         if name != "frontdesk"
     }
+
+
+def _ratio(ours: float, other: float | None) -> float | None:
+    return None if other is None else round(ours / other, 3)
 
 
 @contextlib.contextmanager

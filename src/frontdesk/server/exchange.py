@@ -80,6 +80,13 @@ class Exchange:
         value = self._headers.get(name)
         return None if value is None else str(value, "latin-1")
 
+    def bearer_token(self) -> bytes | None:
+        """Give what follows `Bearer` in the Authorization field; None when there is nothing of the kind."""
+        value = self._headers.get(b"authorization")
+        if value is None or value[:7].lower() != b"bearer ":
+            return None
+        return value[7:].strip() or None
+
     async def body(self, limit_bytes: int = BODY_LIMIT_BYTES) -> bytes:
         """Read the body. BodyTooLarge before more than the limit is kept; ClientLeft if it never comes whole."""
         declared = self.header(b"content-length")

@@ -106,15 +106,14 @@ class GatewayApi:
 
     async def _authenticate(self, exchange: Exchange) -> ApiKey:
         """Find the key that the request carries. CallerError 401 when there is none that may call."""
-        header = exchange.header(b"authorization") or ""
-        scheme, _, secret = header.partition(" ")
-        if scheme.lower() != "bearer" or not secret:
+        secret = exchange.bearer_token()
+        if secret is None:
             raise CallerError(
                 "You didn't provide an API key. Send your Frontdesk key as `Authorization: Bearer fd_...`.",
                 code="missing_api_key",
                 http_status=401,
             )
-        digest = hashlib.sha256(secret.strip().encode("latin-1")).digest()
+        digest = hashlib.sha256(secret).digest()
         key = self._gateway.snapshot.api_keys.get(digest)
         if key is None:
             await self._snapshots.refresh_for_unknown()

@@ -102,3 +102,19 @@ async def test_a_client_that_stays_is_left_alone() -> None:
     assert wire.when_lost is None
     assert not wire.exchange.has_left
     assert [message["type"] for message in wire.sent] == ["http.response.start", "http.response.body"]
+
+
+@pytest.mark.parametrize(
+    ("value", "token"),
+    [
+        (b"Bearer fd_1", b"fd_1"),
+        (b"bearer   fd_1 ", b"fd_1"),
+        (b"BEARER fd_1", b"fd_1"),
+        (b"Bearer ", None),
+        (b"Bearer", None),
+        (b"Basic fd_1", None),
+        (b"", None),
+    ],
+)
+def test_bearer_tokens_are_read(value: bytes, token: bytes | None) -> None:
+    assert Wire(headers=((b"authorization", value),)).exchange.bearer_token() == token
