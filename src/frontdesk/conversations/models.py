@@ -47,7 +47,10 @@ class Conversation(TenantOwned):
     class Meta(TenantOwned.Meta):
         abstract = False
         ordering = ["-updated_at", "-id"]
-        indexes = [models.Index(fields=["tenant", "-updated_at"], name="conversation_by_activity")]
+        indexes = [
+            models.Index(fields=["tenant", "-updated_at"], name="conversation_by_activity"),
+            models.Index(fields=["created_at"], name="conversation_by_start"),
+        ]
 
     def __str__(self) -> str:
         return f"conversation {self.pk}"
@@ -83,6 +86,7 @@ class Turn(TenantOwned):
     class Meta(TenantOwned.Meta):
         abstract = False
         ordering = ["-id"]
+        indexes = [models.Index(fields=["started_at"], name="turn_by_start")]
 
     def __str__(self) -> str:
         return f"turn {self.pk} ({self.status})"

@@ -105,6 +105,7 @@ class ProviderCredential(TenantOwned, Configuration):
     class Meta(TenantOwned.Meta):
         abstract = False
         ordering = ["provider", "priority", "id"]
+        verbose_name = "provider key"
         constraints = [models.UniqueConstraint(fields=["tenant", "provider", "label"], name="one_credential_per_label")]
 
     def __str__(self) -> str:

@@ -9,4 +9,4 @@ class UsageConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
     name = "frontdesk.usage"
     label = "usage"
-    verbose_name = "Usage"
+    verbose_name = "Models"

@@ -29,7 +29,7 @@ class LLMProvider(Configuration):
 
     class Meta:
         ordering: ClassVar = ["name"]
-        verbose_name = "LLM provider"
+        verbose_name = "provider"
 
     def __str__(self) -> str:
         return self.display_name
@@ -48,7 +48,7 @@ class LLMModel(Configuration):
 
     class Meta:
         ordering: ClassVar = ["provider", "quality_rank", "name"]
-        verbose_name = "LLM model"
+        verbose_name = "model"
         constraints: ClassVar = [models.UniqueConstraint(fields=["provider", "name"], name="usage_one_model_per_name")]
 
     def __str__(self) -> str:

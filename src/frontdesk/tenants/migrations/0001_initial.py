@@ -128,6 +128,7 @@ class Migration(migrations.Migration):
                 ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='tenants.tenant')),
             ],
             options={
+                'verbose_name': 'provider key',
                 'ordering': ['provider', 'priority', 'id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
