@@ -1,24 +1,11 @@
 #!/usr/bin/env python
-"""Django's own way to run management commands; `frontdesk` offers the same and more."""
+"""The `frontdesk` command under the name that Django's users look for; `manage.py migrate APP NAME` is Django's own."""
 
-import os
 import sys
 
-from django.core.management import execute_from_command_line
-
-from frontdesk.project.errors import ConfigurationError
-
-
-def main() -> int:
-    """Run the management command that the arguments name."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "frontdesk.project.settings")
-    try:
-        execute_from_command_line(sys.argv)
-    except ConfigurationError as error:
-        sys.stderr.write(f"manage.py: {error}\n")
-        return 2
-    return 0
-
+from frontdesk.project.cli import main
+from frontdesk.project.cli.runner import run_django
 
 if __name__ == "__main__":
-    sys.exit(main())
+    is_djangos_migrate = sys.argv[1:2] == ["migrate"] and len(sys.argv) > 2
+    sys.exit(run_django(sys.argv[1:]) if is_djangos_migrate else main())

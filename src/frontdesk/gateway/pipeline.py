@@ -8,14 +8,17 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 
 import msgspec
+import structlog
 
 from frontdesk.gateway import pricing, tokens
 from frontdesk.gateway.clock import Clock, uuid7_bytes
-from frontdesk.gateway.errors import CallerError, GatewayError, InternalError
+from frontdesk.gateway.errors import CallerError, Decision, GatewayError, InternalError
 from frontdesk.gateway.journal.record import Caller, CallStatus, Intent, Settled
 from frontdesk.gateway.messages import Delta, Reply, Request, Usage
 from frontdesk.gateway.ports import Journal, ProviderPort, SnapshotSource
 from frontdesk.gateway.snapshot import Snapshot, Target
+
+logger = structlog.get_logger()
 
 _MOST_TARGETS = 10_000
 _NOTHING_USED = Usage(source="estimated")
@@ -217,6 +220,15 @@ class _Call:
         """Settle a failure: an answer that never began costs nothing, one that was cut is booked by estimate."""
         usage = self._usage or (self._estimate() if self.has_content else _NOTHING_USED)
         self._settle("failed", usage, error)
+        if error.decision is not Decision.CALLER:
+            logger.warning(
+                "call_failed",
+                provider=self.target.provider.name,
+                model=self.target.model.name,
+                reason=error.code,
+                upstream_status=error.upstream_status,
+                request_id=self._intent.caller.request_id,
+            )
 
     def cancel(self) -> None:
         """Settle a call that its client left, if it has not ended yet."""

@@ -181,15 +181,28 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _auto(self, tenant_id: int) -> str:
-        tenant = self.tenants[tenant_id]
-        chosen = tenant.default_model or self.preferred_model
+        tenant = self.tenants.get(tenant_id)
+        chosen = (tenant.default_model if tenant else "") or self.preferred_model
         if chosen in self.providers:
             chosen = f"{chosen}/{self.providers[chosen].default_model}"
         if chosen:
             return self._full_name(tenant_id, chosen)
-        for provider in self.providers.values():
-            if provider.wire != SIMULATED and provider.default_model and self.is_usable(tenant_id, provider.name):
+        usable = [
+            provider
+            for provider in self.providers.values()
+            if provider.wire != SIMULATED and self.is_usable(tenant_id, provider.name)
+        ]
+        for provider in usable:
+            if provider.default_model:
                 return f"{provider.name}/{provider.default_model}"
+        if usable:
+            raise CallerError(
+                f"`auto` has no model to choose: {usable[0].name} has no default model. Give it one in the console or "
+                "with --default-model, or name a model.",
+                code="no_default_model",
+                http_status=503,
+                param="model",
+            )
         raise CallerError(
             "No provider is usable: set a provider key (for example OPENAI_API_KEY) or add one in the console.",
             code="no_provider",

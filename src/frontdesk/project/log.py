@@ -55,5 +55,9 @@ def _standard(level: str, *, as_json: bool, shared: list[Processor]) -> dict[str
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
         "root": {"handlers": ["stderr"], "level": level},
-        "loggers": {name: {"level": "INFO"} for name in _TALKATIVE},
+        "loggers": {
+            **{name: {"level": "INFO"} for name in _TALKATIVE},
+            # Answered with 400; anybody can make it happen, as often as he likes.
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
+        },
     }

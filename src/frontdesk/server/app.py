@@ -33,14 +33,15 @@ class Application:
         """Serve one connection event."""
         if scope["type"] == "http":
             handler = self._handler(scope["path"])
-            if handler is None:
-                await self._django(scope, receive, send)
-            else:
-                await _guarded(handler, Exchange(scope, receive, send))
+            await _guarded(handler or self._to_django, Exchange(scope, receive, send))
         elif scope["type"] == "lifespan":
             await self._lifespan.run(receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
+
+    async def _to_django(self, exchange: Exchange) -> None:
+        """Let Django answer, with no more of a body than the limit."""
+        await exchange.hand_over(self._django)
 
     def _mount(self, gateway: GatewayApi, webchat: WebchatApi, health: HealthApi) -> None:
         self._exact = {

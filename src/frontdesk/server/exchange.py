@@ -13,6 +13,8 @@ Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
 Header = tuple[bytes, bytes]
 
 BODY_LIMIT_BYTES = 10 * 1024 * 1024
@@ -120,6 +122,32 @@ class Exchange:
         if self._is_refused:
             await self._let_sender_finish()
             await self._send({"type": "http.response.body", "body": b""})
+
+    async def hand_over(self, application: Application) -> None:
+        """Let another ASGI application answer; one that is sent a body over the limit finds its client gone."""
+        taken = 0
+
+        async def receive() -> Message:
+            nonlocal taken
+            message = await self._receive()
+            taken += len(message.get("body", b""))
+            if taken > BODY_LIMIT_BYTES:
+                self._is_refused = True
+                return {"type": "http.disconnect"}
+            return message
+
+        async def send(message: Message) -> None:
+            self.is_started = True
+            await self._send(message)
+
+        declared = self.header(b"content-length") or ""
+        if declared.isdecimal() and int(declared) > BODY_LIMIT_BYTES:
+            self._is_refused = True
+        else:
+            await application(self.scope, receive, send)
+        if self._is_refused and not self.is_started:
+            error = _too_large(BODY_LIMIT_BYTES)
+            await self.reply(413, error_json(error.code, error.public_message))
 
     async def start(self, status: int, headers: Sequence[Header]) -> None:
         """Begin a reply that is sent in pieces."""

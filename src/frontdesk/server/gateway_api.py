@@ -13,8 +13,7 @@ from frontdesk.gateway.pipeline import Gateway
 from frontdesk.gateway.snapshot import ApiKey
 from frontdesk.server.exchange import EVENT_STREAM_HEADERS, JSON_TYPE, Exchange, Header
 from frontdesk.server.snapshots import SnapshotHolder
-
-CALL_SCOPE = "gateway:call"
+from frontdesk.tenants.scopes import GATEWAY_CALL
 
 _LONGEST_CLIENT_ID = 128
 
@@ -124,9 +123,9 @@ class GatewayApi:
                 code="invalid_api_key",
                 http_status=401,
             )
-        if CALL_SCOPE not in key.scopes:
+        if GATEWAY_CALL not in key.scopes:
             raise CallerError(
-                f"This API key may not call models: it lacks the scope `{CALL_SCOPE}`.",
+                f"This API key may not call models: it lacks the scope `{GATEWAY_CALL}`.",
                 code="missing_scope",
                 http_status=403,
             )

@@ -41,7 +41,11 @@ class Lifespan:
         runtime.install(process.gateway)
         process.drain.start()
         polling = asyncio.get_running_loop().create_task(process.snapshots.keep_current())
-        self._mount(GatewayApi(process.gateway, process.snapshots), WebchatApi(process.gateway), HealthApi(process))
+        self._mount(
+            GatewayApi(process.gateway, process.snapshots),
+            WebchatApi(process.gateway, process.snapshots),
+            HealthApi(process),
+        )
         _settle_memory()
         await send({"type": "lifespan.startup.complete"})
         await receive()

@@ -1,6 +1,8 @@
 """Runs the web process: the socket, the event loop, the signals."""
 
+import fcntl
 import json
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -28,7 +30,7 @@ class CannotServe(Exception):
 def run(host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT. CannotServe when the address cannot be taken or a part does not start."""
     sys.setswitchinterval(THREAD_SWITCH_S)
-    with _listening(host, port) as listener:
+    with _alone(settings.DATA_DIR / "serve.lock"), _listening(host, port) as listener:
         address = f"http://{_shown(host)}:{listener.getsockname()[1]}/"
         config = uvicorn.Config(
             Application(),
@@ -60,13 +62,26 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Own the data directory: budgets and order of messages hold within one process only."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CannotServe(
+                f"another Frontdesk serves the data directory {path.parent}: stop it first, or set FRONTDESK_DATA_DIR"
+            ) from error
+        yield
+
+
+@contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise CannotServe(f"cannot listen on {host}:{port}: {reason}. Choose another with --port or PORT.") from error
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        raise CannotServe(f"cannot listen on {host}:{port}: {reason}. Choose others with --host and --port.") from error
     with listener:
         yield listener
 

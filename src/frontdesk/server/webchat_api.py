@@ -1,11 +1,12 @@
 """The web chat widget's public endpoints on raw ASGI: who may speak, what was said, and the answer as it comes."""
 
 from contextlib import aclosing
-from urllib.parse import urlsplit
 
 import msgspec
 import structlog
+from django.conf import settings
 from django.db import DatabaseError
+from django.http.request import split_domain_port, validate_host
 
 from frontdesk.channels import selectors, webchat
 from frontdesk.channels.models import Widget
@@ -23,6 +24,7 @@ from frontdesk.server.exchange import (
     Header,
     error_json,
 )
+from frontdesk.server.snapshots import SnapshotHolder
 from frontdesk.tenants import database
 
 PREFIX = "/api/chat-widget/public/widget/"
@@ -36,9 +38,10 @@ logger = structlog.get_logger()
 class WebchatApi:
     """Handlers of `/api/chat-widget/public/widget/{widgetKey}/…`; the key names the tenant."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        """Take the process's gateway, through which turns are answered."""
+    def __init__(self, gateway: Gateway, snapshots: SnapshotHolder) -> None:
+        """Take the process's gateway, through which turns are answered, and where its Snapshot is refreshed."""
         self._gateway = gateway
+        self._snapshots = snapshots
         self._agent = AIAgentService(gateway)
 
     async def dispatch(self, exchange: Exchange) -> None:
@@ -53,6 +56,8 @@ class WebchatApi:
             webchat.check_origin(
                 widget, exchange.header(b"origin"), _own_origin(exchange), is_required=endpoint == "message"
             )
+            if widget.tenant_id not in self._gateway.snapshot.tenants:
+                await self._snapshots.refresh_for_unknown()
             await self._route(exchange, widget, endpoint, request_id, headers)
         except WebchatRejected as error:
             await exchange.reply(error.http_status, error_json(error.code, error.message), (JSON_TYPE, *headers))
@@ -170,8 +175,12 @@ def _reply_headers(exchange: Exchange, request_id: str) -> list[Header]:
 
 
 def _own_origin(exchange: Exchange) -> str:
+    """Tell under which origin this server was asked; "" for a host that it does not answer to."""
     host = exchange.header(b"host") or ""
-    return f"{exchange.scope['scheme']}://{urlsplit('//' + host).netloc}"
+    domain, _ = split_domain_port(host)
+    if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
+        return ""
+    return f"{exchange.scope['scheme']}://{host}"
 
 
 _PREFLIGHT: tuple[Header, ...] = (

@@ -3,7 +3,7 @@
 import pytest
 
 from frontdesk.gateway.errors import CallerError
-from frontdesk.gateway.snapshot import Tenant
+from frontdesk.gateway.snapshot import Provider, Tenant
 from tests.fakes.gateway import ALICE_ID, MALLORY_ID, OPERATOR_ID, credential, snapshot
 
 
@@ -80,6 +80,19 @@ def test_auto_never_takes_the_simulated_provider() -> None:
         snapshot(providers=providers).resolve(ALICE_ID, "auto")
 
     assert caught.value.code == "no_provider"
+
+
+def test_auto_asks_for_a_default_model_where_there_is_a_key() -> None:
+    providers = {"openai": Provider(name="openai", wire="openai", base_url="http://up/v1")}
+
+    with pytest.raises(CallerError) as caught:
+        snapshot(providers=providers, models={}).resolve(ALICE_ID, "auto")
+
+    assert caught.value.code == "no_default_model"
+
+
+def test_a_tenant_that_is_not_known_yet_has_the_operators_models() -> None:
+    assert snapshot().resolve(99, "auto").model.id == "openai/gpt-4o-mini"
 
 
 def test_usable_models_are_listed_best_first() -> None:

@@ -118,3 +118,39 @@ async def test_a_client_that_stays_is_left_alone() -> None:
 )
 def test_bearer_tokens_are_read(value: bytes, token: bytes | None) -> None:
     assert Wire(headers=((b"authorization", value),)).exchange.bearer_token() == token
+
+
+class Page:
+    """An application that reads its whole body, then answers; it gives up when its client is gone."""
+
+    def __init__(self) -> None:
+        self.is_asked = False
+
+    async def __call__(self, scope: object, receive: Any, send: Any) -> None:
+        self.is_asked = True
+        message = await receive()
+        while message.get("more_body"):
+            message = await receive()
+        if message["type"] == "http.request":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"page"})
+
+
+async def test_another_application_answers() -> None:
+    wire = Wire(part(b"a", more=True), part(b"b"))
+
+    await wire.exchange.hand_over(Page())
+
+    assert [message.get("status") or message["body"] for message in wire.sent] == [200, b"page"]
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+async def test_another_applications_body_is_bounded_too(is_declared: bool) -> None:
+    megabyte = b"x" * 1024 * 1024
+    headers = ((b"content-length", b"%d" % (20 * 1024 * 1024)),) if is_declared else ()
+    wire, page = Wire(*[part(megabyte, more=True)] * 19, part(megabyte), headers=headers), Page()
+
+    await wire.exchange.hand_over(page)
+
+    assert wire.sent[0]["status"] == 413
+    assert page.is_asked is not is_declared

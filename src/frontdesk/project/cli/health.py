@@ -67,12 +67,14 @@ def _ask(address: str) -> dict[str, Any]:
     answer = json.loads(body)
     if not isinstance(answer, dict):
         raise ValueError("its answer is not a JSON object")
+    recent = _recent_calls()
+    answer["warnings"] = [*answer.get("warnings", []), *recent.pop("warnings", [])]
     status = answer.get("status") if answer.get("status") in {HEALTHY, UNHEALTHY, ERROR} else None
     return {
         "providers": [],
         "errors": [],
         "warnings": [],
-        **_recent_calls(),
+        **recent,
         **answer,
         "status": status or (HEALTHY if is_ready else UNHEALTHY),
         "server": address,

@@ -16,6 +16,7 @@ EXAMPLES = """examples:
   frontdesk serve --port 8000               answer customers
   frontdesk provider add local --wire openai --base-url http://127.0.0.1:8080/v1 --key sk-...
   frontdesk tenant settings 2 --set temperature=0.3 --set 'persona="Warm and brief."'
+  frontdesk tenant key 2 --name website     an API key to call models with
   frontdesk usage calls --tenant 2 --last 20 --json
 
 Any management command of Django works too: frontdesk createsuperuser.
@@ -77,6 +78,16 @@ def _add_tenant(commands: Any) -> None:
     create.add_argument("name", metavar="NAME")
     create.add_argument("--slug", default="", help="a short name for addresses (default: made from NAME)")
     _command(actions, "list", "list the tenants", "tenant", function="list_all", needs=SCHEMA)
+    key = _command(actions, "key", "make an API key, shown this once", "tenant", function="key", needs=SCHEMA)
+    key.add_argument("tenant", metavar="TENANT", help="id or slug")
+    key.add_argument("--name", default="command line", help="what the key is for")
+    key.add_argument(
+        "--scope",
+        dest="scopes",
+        action="append",
+        metavar="SCOPE",
+        help="what it may do (default: gateway:call); may be repeated",
+    )
     settings = _command(actions, "settings", "show or change settings", "tenant", function="settings", needs=SCHEMA)
     settings.add_argument("tenant", metavar="TENANT", help="id or slug")
     settings.add_argument(

@@ -18,6 +18,7 @@ from frontdesk.project.cli.runner import SETTINGS_MODULE
 def prepare() -> None:
     """Load the settings and Django; ConfigurationError or UsageError if they do not allow a start."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS_MODULE)
+    os.umask(0o077)  # conversations and sealed keys are nobody else's on this machine
     require_writable(settings.DATA_DIR)
     require_keys()
     django.setup()
@@ -66,6 +67,8 @@ def require_known_schema() -> MigrationLoader:
 
 def require_current_schema() -> None:
     """Refuse a database whose schema is not exactly this version's."""
+    if connection.vendor == "sqlite" and not Path(_name()).exists():
+        raise UsageError(f"there is no database at {_name()} yet: run `frontdesk migrate`")
     loader = require_known_schema()
     if set(loader.disk_migrations or {}) - set(loader.applied_migrations):
         raise UsageError(f"the database {_name()} is not up to date: run `frontdesk migrate`")

@@ -4,13 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError
-from django.db.models import Avg, Count, Q
+from django.db.models import Avg, Count, F, Max, Q
 from django.utils import timezone as clock
 
 from frontdesk.project.cli import preflight
 from frontdesk.project.cli.errors import UsageError
 
 PERIOD = timedelta(hours=24)
+FAILING_PERIOD = timedelta(hours=1)
 
 
 def figures() -> dict[str, Any]:
@@ -36,6 +37,24 @@ def figures() -> dict[str, Any]:
         raise UsageError(f"the database cannot be read: {error}") from None
     settled = sums["good"] + sums["bad"]
     return {
+        "warnings": [_failing(row) for row in _failures(recent)],
         "success_rate": round(sums["good"] / settled, 4) if settled else None,
         "avg_response_time": None if sums["latency_ms"] is None else round(sums["latency_ms"] / 1000, 4),
     }
+
+
+def _failures(recent: Any) -> Any:
+    """Find the providers most of whose calls failed in the last hour."""
+    counted = recent.filter(created_at__gte=clock.now() - FAILING_PERIOD, status__in=["success", "failed"])
+    by_provider = counted.values("provider").order_by("provider")
+    failed = Q(status="failed")
+    return by_provider.annotate(
+        calls=Count("pk"), failed=Count("pk", filter=failed), reason=Max("error_code", filter=failed)
+    ).filter(failed__gt=F("calls") / 2)
+
+
+def _failing(row: dict[str, Any]) -> str:
+    return (
+        f"{row['provider']}: {row['failed']} of {row['calls']} calls failed in the last hour "
+        f"({row['reason']}): see the calls in the console"
+    )

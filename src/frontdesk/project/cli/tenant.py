@@ -7,7 +7,7 @@ from typing import Any
 
 from frontdesk.project.cli import output
 from frontdesk.project.cli.errors import UsageError
-from frontdesk.tenants import selectors, services
+from frontdesk.tenants import scopes, selectors, services
 from frontdesk.tenants.models import Tenant
 
 
@@ -24,6 +24,16 @@ def list_all(arguments: argparse.Namespace) -> None:
         output.print_json(rows)
     else:
         output.print_table(rows, ["tenant_id", "slug", "name", "is_active"], "no tenants")
+
+
+def key(arguments: argparse.Namespace) -> None:
+    """Make an API key and print it, which nothing can do later."""
+    tenant = selectors.find_tenant(arguments.tenant)
+    made, plaintext = services.create_api_key(tenant, arguments.name, arguments.scopes or [scopes.GATEWAY_CALL])
+    if arguments.as_json:
+        output.print_json({"tenant_id": tenant.pk, "name": made.name, "scopes": made.scopes, "key": plaintext})
+    else:
+        output.print_line(plaintext)
 
 
 def settings(arguments: argparse.Namespace) -> None:

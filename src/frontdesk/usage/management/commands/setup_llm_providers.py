@@ -15,6 +15,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the import and say what it added."""
         added = services.setup_catalog()
+        if not (added.providers or added.models or added.prices or added.aliases):
+            return
         self.stdout.write(
             f"Added {added.providers} providers, {added.models} models, {added.prices} prices, {added.aliases} aliases."
         )

@@ -1,12 +1,13 @@
-"""SIGTERM: no new work, running answers finish, nothing is lost, exit status 0."""
+"""A server's life: one at a time on a data directory, tenants that appear, and an end that loses nothing."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from openai import OpenAI
+from openai import AuthenticationError, OpenAI
 
 from tests.e2e.server import PROVIDER_KEY, Frontdesk, StandIn, serving
 
@@ -71,3 +72,37 @@ def test_the_server_takes_up_where_it_stopped(frontdesk: Frontdesk) -> None:
     time.sleep(0.6)
 
     assert [call["status"] for call in frontdesk.last_calls()] == ["success", "success"]
+
+
+def test_a_second_server_on_the_same_data_is_refused(frontdesk: Frontdesk) -> None:
+    second = frontdesk.run("serve", "--port", "0", check=False)
+
+    assert second.returncode == 2
+    assert second.stderr.count("\n") == 1
+    assert "another Frontdesk serves the data directory" in second.stderr
+    assert json.loads(frontdesk.run("health", "--json").stdout)["status"] == "healthy"
+
+
+def test_a_tenant_made_while_the_server_runs_is_served_at_once(frontdesk: Frontdesk) -> None:
+    frontdesk.run("tenant", "create", "New Shop", "--slug", "new")
+    key = frontdesk.run("tenant", "key", "new").stdout.strip()
+
+    with OpenAI(base_url=f"{frontdesk.address}/v1", api_key=key, max_retries=0) as client:
+        answer = client.chat.completions.create(model="auto", messages=USER)
+
+    assert answer.choices[0].message.content == "The stand-in model heard: Hello"
+
+
+def test_a_provider_that_refuses_its_key_is_told_to_the_operator(frontdesk: Frontdesk) -> None:
+    with OpenAI(base_url=f"{frontdesk.address}/v1", api_key=frontdesk.demo["gateway_key"], max_retries=0) as client:
+        for _ in range(2):
+            with pytest.raises(AuthenticationError):
+                client.chat.completions.create(model="openai/fault-status:code=401", messages=USER)
+    time.sleep(0.6)
+
+    health = json.loads(frontdesk.run("health", "--json").stdout)
+
+    assert health["warnings"] == [
+        "openai: 2 of 2 calls failed in the last hour (provider_key_rejected): see the calls in the console"
+    ]
+    assert "call_failed" in frontdesk.log.read_text()
