@@ -154,13 +154,13 @@ class Exchange:
         self.is_started = True
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
-    async def piece(self, body: bytes) -> None:
+    def piece(self, body: bytes) -> Awaitable[None]:
         """Send a piece; waits while the client is slow to take what was sent."""
-        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        return self._send({"type": "http.response.body", "body": body, "more_body": True})
 
-    async def end(self, body: bytes = b"") -> None:
+    def end(self, body: bytes = b"") -> Awaitable[None]:
         """Send the last piece."""
-        await self._send({"type": "http.response.body", "body": body})
+        return self._send({"type": "http.response.body", "body": body})
 
     def cancel_when_client_leaves(self) -> None:
         """Cancel the current task when the client closes the connection (`has_left` tells that this was why).

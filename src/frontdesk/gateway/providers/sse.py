@@ -19,7 +19,7 @@ class EventParser:
 
     def feed(self, piece: bytes) -> list[Event]:
         """Give the events that this piece completes. ProviderError if one grows over the limit."""
-        if self._is_between_events and _is_one_event(piece):
+        if piece[:6] == b"data: " and self._is_between_events() and _is_one_event(piece):
             return [("", piece[6:-2])]
         text = self._rest + piece if self._rest else piece
         if self._is_start:
@@ -51,7 +51,6 @@ class EventParser:
         self._line(b"", events)
         return events
 
-    @property
     def _is_between_events(self) -> bool:
         return not (self._rest or self._data or self._name or self._is_start)
 
@@ -71,10 +70,5 @@ class EventParser:
 
 
 def _is_one_event(piece: bytes) -> bool:
-    """Tell whether a piece is one whole event of one data line, as most pieces are: those need no parsing."""
-    return (
-        piece.startswith(b"data: ")
-        and piece.endswith(b"\n\n")
-        and piece.find(b"\n") == len(piece) - 2
-        and b"\r" not in piece
-    )
+    """Tell whether a piece is one whole event of one line, as most pieces are: those need no parsing."""
+    return piece.find(b"\n") == len(piece) - 2 and piece[-1:] == b"\n" and b"\r" not in piece

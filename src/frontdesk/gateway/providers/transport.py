@@ -118,7 +118,7 @@ class UpstreamResponse:
         self._watch = transport._watch()
         self._response: aiohttp.ClientResponse | None = None
         self._is_complete = False
-        self._inflate: _Inflater | None = None
+        self._inflater: _Inflater | None = None
         self.status = 0
 
     @property
@@ -145,7 +145,7 @@ class UpstreamResponse:
         self._watch.protocol = self._response.connection.protocol if self._response.connection else None
         if encoding := self._response.headers.get(CONTENT_ENCODING):
             try:
-                self._inflate = _inflater(encoding)
+                self._inflater = _inflater_for(encoding)
             except ProviderError:
                 await self.__aexit__(None, None, None)
                 raise
@@ -183,21 +183,10 @@ class UpstreamResponse:
 
     async def next_piece(self) -> bytes:
         """Wait for the next bytes of the body, decompressed; empty at its end. ProviderError when it is cut short."""
-        while True:
-            piece = await self._receive()
-            if self._inflate is None:
-                return piece
-            if not piece:
-                self._inflate.check_end()
-                return b""
-            if inflated := self._inflate.feed(piece):
-                return inflated
-
-    async def _receive(self) -> bytes:
         watch = self._watch
         watch.arm("idle_timeout", self._transport.deadlines.idle_s)
         try:
-            return await self._opened.content.readany()
+            piece = await self._opened.content.readany()
         except asyncio.CancelledError as error:
             watch.translate(error)
             raise
@@ -205,6 +194,14 @@ class UpstreamResponse:
             raise _cut_short() from error
         finally:
             watch.disarm()
+        return piece if self._inflater is None else await self._inflated(self._inflater, piece)
+
+    async def _inflated(self, inflater: _Inflater, piece: bytes) -> bytes:
+        """Inflate a piece; a compressor holds back, so it may take the next ones too to give anything."""
+        if not piece:
+            inflater.check_end()
+            return b""
+        return inflater.feed(piece) or await self.next_piece()
 
     @property
     def _opened(self) -> aiohttp.ClientResponse:
@@ -293,7 +290,7 @@ class _Inflater:
             raise _cut_short()
 
 
-def _inflater(encoding: str) -> _Inflater | None:
+def _inflater_for(encoding: str) -> _Inflater | None:
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         return None

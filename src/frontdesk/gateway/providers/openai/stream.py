@@ -100,7 +100,7 @@ class StreamReader:
             raise read_embedded_error(stated)
         usage = chunk.usage or (chunk.x_groq.usage if chunk.x_groq else None)
         native = NativeReply(WIRE, data)
-        choice = next((choice for choice in chunk.choices or () if not choice.index), None)
+        choice = _first_choice(chunk.choices) if chunk.choices else None
         if choice is None:
             return Delta(usage=read_usage(usage), model=chunk.model, id=chunk.id, native=native)
         if choice.finish_reason:
@@ -121,6 +121,13 @@ class StreamReader:
             id=chunk.id,
             native=native,
         )
+
+
+def _first_choice(choices: list[_Choice]) -> _Choice | None:
+    """Find the choice that is read; others of a request for several go to its client as they came."""
+    if not choices[0].index:
+        return choices[0]
+    return next((choice for choice in choices if not choice.index), None)
 
 
 def _is_plain(delta: _MessageDelta) -> bool:
