@@ -12,7 +12,7 @@ import structlog
 
 from frontdesk.gateway import pricing, tokens
 from frontdesk.gateway.clock import Clock, uuid7_bytes
-from frontdesk.gateway.errors import CallerError, Decision, GatewayError, InternalError
+from frontdesk.gateway.errors import CallerError, Decision, GatewayError, InternalError, ProviderError
 from frontdesk.gateway.journal.record import Caller, CallStatus, Intent, Settled
 from frontdesk.gateway.messages import Delta, Reply, Request, Usage
 from frontdesk.gateway.ports import Journal, ProviderPort, SnapshotSource
@@ -21,6 +21,9 @@ from frontdesk.gateway.snapshot import Snapshot, Target
 logger = structlog.get_logger()
 
 _MOST_TARGETS = 10_000
+_MOST_HELD_DELTAS = 1_000
+_LONGEST_NAME = 100
+_LONGEST_MESSAGE = 500
 _NOTHING_USED = Usage(source="estimated")
 
 
@@ -140,6 +143,8 @@ class Stream:
                         yield batch
                         continue
                     held.extend(batch)
+                    if len(held) > _MOST_HELD_DELTAS and not call.has_content:
+                        raise ProviderError("The provider sends events without content.", code="empty_answer")
                     if call.has_content:
                         yield held
                         held = []
@@ -155,6 +160,13 @@ class Stream:
             call.cancel()
             raise
         call.succeed(None)
+
+
+def _storable_message(error: GatewayError) -> str:
+    """Give what may be kept: a provider that refuses a request often quotes it."""
+    if error.decision is Decision.CALLER and error.stated is not None:
+        return ""
+    return error.public_message[:_LONGEST_MESSAGE]
 
 
 def _defect() -> InternalError:
@@ -256,13 +268,13 @@ class _Call:
             cost_nano_usd=pricing.cost(usage, price),
             latency_ms=self._elapsed_ms(),
             first_token_ms=self._first_token_ms,
-            served_model=self._served_model,
+            served_model=self._served_model[:_LONGEST_NAME],
             finish=self._finish,
-            native_finish=self._native_finish,
+            native_finish=self._native_finish[:_LONGEST_NAME],
             price_source=price.source if price else "",
             error_class=error.decision if error else "",
-            error_code=error.code if error else "",
-            error_message=error.public_message[:500] if error else "",
+            error_code=error.code[:_LONGEST_NAME] if error else "",
+            error_message=_storable_message(error) if error else "",
             upstream_status=error.upstream_status if error else None,
         )
         self._journal.append(record)

@@ -115,6 +115,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Other names of a model, such as retired ones, to a full or bare name."""
     bare_names: Mapping[str, tuple[str, ...]]
     """A model's name without its provider to the full names that end in it; see `index_bare_names`."""
+    disabled_models: frozenset[str] = frozenset()
+    """Full names that the operator has taken out of use; their aliases lead on to successors."""
     preferred_model: str = ""
     """What `auto` resolves to for a tenant without a default model: a model's name, or a provider's for its default
     model; "" leaves it to the first usable provider of the catalog."""
@@ -163,11 +165,15 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     def _full_name(self, tenant_id: int, name: str) -> str:
         full_name = self.aliases.get(name, name)
+        if full_name in self.disabled_models:
+            full_name = self._successor(full_name)
         provider_name, slash, model_name = full_name.partition("/")
         if slash and provider_name in self.providers and _MODEL_NAME.fullmatch(model_name):
             return full_name
         candidates = self.bare_names.get(full_name, ())
         for candidate in candidates:
+            if candidate in self.disabled_models:
+                return self._successor(candidate)
             if self.is_usable(tenant_id, candidate.partition("/")[0]):
                 return candidate
         if candidates:
@@ -180,17 +186,27 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
             param="model",
         )
 
+    def _successor(self, full_name: str) -> str:
+        """Find what stands in for a disabled model: what its bare name is an alias of."""
+        successor = self.aliases.get(full_name.partition("/")[2], full_name)
+        if successor in self.disabled_models:
+            raise CallerError(
+                f"The model `{full_name}` is disabled. GET /v1/models lists those you can use.",
+                code="model_disabled",
+                http_status=404,
+                param="model",
+            )
+        return successor
+
     def _auto(self, tenant_id: int) -> str:
         tenant = self.tenants.get(tenant_id)
         chosen = (tenant.default_model if tenant else "") or self.preferred_model
-        if chosen in self.providers:
-            chosen = f"{chosen}/{self.providers[chosen].default_model}"
-        if chosen:
+        if chosen and chosen not in self.providers:
             return self._full_name(tenant_id, chosen)
         usable = [
             provider
             for provider in self.providers.values()
-            if provider.wire != SIMULATED and self.is_usable(tenant_id, provider.name)
+            if chosen in ("", provider.name) and provider.wire != SIMULATED and self.is_usable(tenant_id, provider.name)
         ]
         for provider in usable:
             if provider.default_model:

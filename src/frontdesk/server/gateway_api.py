@@ -101,6 +101,8 @@ class GatewayApi:
         finally:
             await stream.aclose()
         exchange.stop_watching()
+        if not exchange.is_started:  # a whole answer in which there was nothing to say
+            await exchange.start(200, (*EVENT_STREAM_HEADERS, *_identity(caller.request_id, stream.served_by)))
         await exchange.end(renderer.end())
 
     async def _authenticate(self, exchange: Exchange) -> ApiKey:

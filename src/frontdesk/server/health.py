@@ -26,10 +26,14 @@ class HealthApi:
         journal = self._process.journal.health()
         if not journal.is_writable:
             errors.append("The journal cannot be written: free disk space in the data directory.")
+        if self._process.drain.is_failing:
+            errors.append("The database does not take the ledger's rows; calls wait in the journal.")
         try:
             await database.run(_ask_database)
         except DatabaseError:
             errors.append("The database does not answer.")
+        if self._process.snapshots.is_failing:
+            errors.append("The configuration cannot be read; what was read last is in force. The log says why.")
         snapshot = self._process.gateway.snapshot
         usable = [name for name in snapshot.providers if self._can_call(name)]
         body = {

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 from collections.abc import Callable
-from contextlib import suppress
 
 import structlog
 
@@ -50,8 +49,7 @@ class Lifespan:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         polling.cancel()
-        with suppress(asyncio.CancelledError):
-            await polling
+        await asyncio.wait([polling])
         await process.transport.aclose()
         runtime.install(None)
         await asyncio.to_thread(_stop, process)

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 
 import structlog
-from django.db import DatabaseError
 
 from frontdesk.gateway.snapshot import Snapshot
 from frontdesk.tenants import database
@@ -17,13 +16,14 @@ logger = structlog.get_logger()
 
 
 class SnapshotHolder:
-    """Fulfils `gateway.ports.SnapshotSource`. With the database down, the last Snapshot stays in force."""
+    """Fulfils `gateway.ports.SnapshotSource`. When it cannot be read, the last Snapshot stays in force."""
 
     def __init__(self, read: Callable[[], Snapshot], read_version: Callable[[], int]) -> None:
         """Read the first Snapshot at once; both functions run on a database thread afterwards."""
         self._read = read
         self._read_version = read_version
-        self._is_database_up = True
+        self.is_failing = False
+        """Whether the last look at the configuration failed; the Snapshot before it is in force."""
         self._asked_at = float("-inf")
         self._asked: asyncio.Task[bool] | None = None
         self.current = read()
@@ -54,13 +54,14 @@ class SnapshotHolder:
     async def _refresh(self, *, force: bool) -> bool:
         try:
             snapshot = await database.run(self._changed, force)
-        except DatabaseError:
-            if self._is_database_up:
-                logger.warning("snapshot_not_refreshed", exc_info=True)
-            self._is_database_up = False
+        except Exception:
+            # Whatever it is (a database that is away, a row that cannot be read), the next look must still come.
+            if not self.is_failing:
+                logger.exception("snapshot_not_refreshed")
+            self.is_failing = True
             return False
-        self._is_database_up = True
-        if snapshot is None:
+        self.is_failing = False
+        if snapshot is None or snapshot.version < self.current.version:
             return False
         self.current = snapshot
         return True

@@ -96,6 +96,7 @@ def read_snapshot() -> Snapshot:
         providers=catalog.providers,
         models=catalog.models,
         aliases=catalog.aliases,
+        disabled_models=catalog.disabled_models,
         bare_names=index_bare_names(catalog.models, catalog.providers),
         preferred_model="/".join(
             part for part in (settings.LLM_PREFERRED_PROVIDER, settings.LLM_PREFERRED_MODEL) if part

@@ -17,6 +17,7 @@ class CatalogSection(msgspec.Struct, frozen=True):
     providers: Mapping[str, Provider]
     models: Mapping[str, Model]
     aliases: Mapping[str, str]
+    disabled_models: frozenset[str]
 
 
 def section(at: datetime | None = None, wires: frozenset[str] = IMPLEMENTED_WIRES) -> CatalogSection:
@@ -49,7 +50,11 @@ def section(at: datetime | None = None, wires: frozenset[str] = IMPLEMENTED_WIRE
         for row in ModelAlias.objects.all()
         if row.target.partition("/")[0] in providers  # a name for what cannot be called would hide the better error
     }
-    return CatalogSection(providers, models, aliases)
+    disabled = LLMModel.objects.filter(is_enabled=False, provider__name__in=providers)
+    disabled_models = frozenset(
+        f"{provider}/{name}" for provider, name in disabled.values_list("provider__name", "name")
+    )
+    return CatalogSection(providers, models, aliases, disabled_models)
 
 
 def _prices(at: datetime | None) -> dict[int, Price]:

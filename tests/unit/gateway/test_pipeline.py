@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from frontdesk.gateway.errors import CallerError, InternalError, JournalUnavailable, ProviderError
+from frontdesk.gateway.errors import CallerError, InternalError, JournalUnavailable, ProviderError, Stated
 from frontdesk.gateway.messages import Delta, Reply, Usage
 from tests.fakes.gateway import CALLER, HeldClock, ListJournal, ScriptedProvider, ask, gateway
 
@@ -161,3 +161,40 @@ def test_a_provider_without_a_key_cannot_serve() -> None:
     assert served.can_serve(CALLER.tenant_id, "gpt-4")
     assert not served.can_serve(CALLER.tenant_id, "groq/llama")
     assert not served.can_serve(CALLER.tenant_id, "simulated/echo")  # this gateway has no such wire
+
+
+async def test_a_stream_that_never_says_anything_is_given_up() -> None:
+    journal = ListJournal()
+    provider = ScriptedProvider(*[[Delta(id="x")] * 100] * 20)
+
+    with pytest.raises(ProviderError) as caught:
+        async for _ in gateway(provider, journal).stream(ask(stream=True), CALLER):
+            pass
+
+    assert caught.value.code == "empty_answer"
+    assert provider.is_closed
+
+
+def test_what_a_provider_says_of_a_refused_request_is_not_stored() -> None:
+    journal = ListJournal()
+    quoting = CallerError("You wrote: SECRETTEXT", code="bad", stated=Stated("invalid_request_error", "bad"))
+    telling = ProviderError("Overloaded", stated=Stated("overloaded_error", None))
+
+    for failure in (quoting, telling):
+        with pytest.raises(type(failure)):
+            asyncio.run(gateway(ScriptedProvider(failure), journal).complete(ask(), CALLER))
+
+    assert [(settled.error_code, settled.error_message) for settled in journal.settled] == [
+        ("bad", ""),
+        ("provider_error", "Overloaded"),
+    ]
+
+
+def test_long_names_of_a_provider_are_cut() -> None:
+    journal = ListJournal()
+    reply = Reply(id="x", model="m" * 300_000, finish="stop", native_finish="f" * 300_000, usage=USAGE)
+
+    asyncio.run(gateway(ScriptedProvider(reply), journal).complete(ask(), CALLER))
+
+    assert (len(journal.settled[0].served_model), len(journal.settled[0].native_finish)) == (100, 100)
+    assert journal.settled[0].usage == USAGE

@@ -95,6 +95,18 @@ def test_a_tenant_that_is_not_known_yet_has_the_operators_models() -> None:
     assert snapshot().resolve(99, "auto").model.id == "openai/gpt-4o-mini"
 
 
+def test_a_disabled_model_is_refused_unless_it_has_a_successor() -> None:
+    limited = snapshot(
+        disabled_models=frozenset({"openai/gpt-4o", "openai/gpt-4"}), aliases={"gpt-4": "openai/gpt-4o-mini"}
+    )
+
+    assert limited.resolve(ALICE_ID, "openai/gpt-4").model.id == "openai/gpt-4o-mini"
+    for name in ("openai/gpt-4o", "gpt-4o"):
+        with pytest.raises(CallerError) as caught:
+            limited.resolve(ALICE_ID, name)
+        assert (caught.value.code, caught.value.http_status) == ("model_disabled", 404)
+
+
 def test_usable_models_are_listed_best_first() -> None:
     assert [model.id for model in snapshot().usable_models(ALICE_ID)] == [
         "openai/gpt-4o",

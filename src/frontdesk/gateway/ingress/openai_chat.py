@@ -5,6 +5,7 @@ undecoded and reach a provider of the same format unchanged.
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 
@@ -15,6 +16,10 @@ from frontdesk.gateway.messages import Delta, Native, Reply, Request, Tool, Usag
 WIRE = "openai"
 
 DONE = b"data: [DONE]\n\n"
+
+
+LONGEST_MODEL_NAME = 300
+_TokenCount = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
 
 
 class _StreamOptions(msgspec.Struct, frozen=True):
@@ -34,12 +39,12 @@ class _Tool(msgspec.Struct, frozen=True):
 
 
 class _ChatRequest(msgspec.Struct, frozen=True):
-    model: str
+    model: Annotated[str, msgspec.Meta(max_length=LONGEST_MODEL_NAME)]
     messages: list[WireMessage]
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
+    max_tokens: _TokenCount | None = None
+    max_completion_tokens: _TokenCount | None = None
     temperature: float | None = None
     top_p: float | None = None
     stop: str | list[str] | None = None
@@ -61,6 +66,8 @@ def parse(body: bytes) -> Request:
         fields = _decode_fields(body)
     except msgspec.ValidationError as error:
         raise _invalid_field(error) from error
+    except RecursionError as error:
+        raise CallerError("The body is nested too deeply.", code="invalid_json") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CallerError(
             f"The body is not valid JSON: {error}. Send a JSON object with `model` and `messages`.",

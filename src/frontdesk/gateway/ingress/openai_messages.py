@@ -76,7 +76,7 @@ def read_message(message: WireMessage, place: int) -> Message:
 def _part(raw: msgspec.Raw, place: int) -> Part:
     try:
         part = _decode_part(raw)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise CallerError(
             f"Invalid content part: {error}. A part is an object with a `type`, such as "
             '{"type": "text", "text": "…"}.',

@@ -41,8 +41,15 @@ class StreamReader(Protocol):
         """Tell whether the provider's terminal event has come; what follows it is not read."""
         ...
 
+    @property
+    def failure(self) -> GatewayError | None:
+        """What ended the answer although the last `feed` gave deltas: raise it once they are passed on."""
+        ...
+
     def feed(self, data: bytes) -> Sequence[Delta]:
-        """Take the next bytes, cut anywhere. Raises the GatewayError that an error event stands for."""
+        """Take the next bytes, cut anywhere. Raises the GatewayError that an error event stands for, if no delta
+        came before it; else keeps it as `failure`.
+        """
         ...
 
     def end(self) -> Sequence[Delta]:

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from frontdesk.gateway.errors import GatewayError, InternalError, ProviderError
 from frontdesk.gateway.messages import Delta, Reply, Request, ToolCallDelta
-from frontdesk.gateway.providers.contract import UpstreamRequest, Wire
+from frontdesk.gateway.providers.contract import Wire
 from frontdesk.gateway.providers.transport import Transport, UpstreamResponse
 from frontdesk.gateway.snapshot import Target
 from frontdesk.gateway.vault import Vault, VaultError
@@ -20,40 +20,52 @@ class HttpProvider:
 
     async def complete(self, request: Request, target: Target) -> Reply:
         """Ask and wait for the whole answer."""
-        async with self._transport.open(self._request(request, target)) as response:
-            if response.status != 200:
-                raise await self._error(response)
-            return self._wire.read_reply(await response.read())
+        key = self._key(target)
+        try:
+            async with self._transport.open(self._wire.build_request(request, target, key)) as response:
+                if response.status != 200:
+                    raise await self._error(response)
+                return self._wire.read_reply(await response.read())
+        except GatewayError as error:
+            _hide(key, error)
+            raise
 
     async def stream(self, request: Request, target: Target) -> AsyncGenerator[Sequence[Delta], None]:
         """Ask and yield the answer as it arrives."""
-        async with self._transport.open(self._request(request, target)) as response:
-            if response.status != 200:
-                raise await self._error(response)
-            if response.headers.get("content-type", "").startswith("application/json"):
-                yield (_whole(self._wire.read_reply(await response.read())),)
-                return
-            reader = self._wire.open_stream()
-            while piece := await response.next_piece():
-                if deltas := reader.feed(piece):
-                    yield deltas
-                if reader.is_done:
-                    response.complete()
+        key = self._key(target)
+        try:
+            async with self._transport.open(self._wire.build_request(request, target, key)) as response:
+                if response.status != 200:
+                    raise await self._error(response)
+                if response.headers.get("content-type", "").startswith("application/json"):
+                    yield (_whole(self._wire.read_reply(await response.read())),)
                     return
-            if deltas := reader.end():
-                yield deltas
+                reader = self._wire.open_stream()
+                while piece := await response.next_piece():
+                    if deltas := reader.feed(piece):
+                        yield deltas
+                    if reader.failure is not None:
+                        raise reader.failure
+                    if reader.is_done:
+                        response.complete()
+                        return
+                if deltas := reader.end():
+                    yield deltas
+        except GatewayError as error:
+            _hide(key, error)
+            raise
 
-    def _request(self, request: Request, target: Target) -> UpstreamRequest:
-        key = ""
-        if target.credential is not None:
-            try:
-                key = self._vault.open(target.credential.tenant_id, target.credential.sealed)
-            except VaultError as error:
-                raise InternalError(
-                    f"The key stored for {target.provider.name} cannot be decrypted. Enter it again in the console.",
-                    code="provider_key_unreadable",
-                ) from error
-        return self._wire.build_request(request, target, key)
+    def _key(self, target: Target) -> str:
+        """Open the key for the target; "" where none is needed."""
+        if target.credential is None:
+            return ""
+        try:
+            return self._vault.open(target.credential.tenant_id, target.credential.sealed)
+        except VaultError as error:
+            raise InternalError(
+                f"The key stored for {target.provider.name} cannot be decrypted. Enter it again in the console.",
+                code="provider_key_unreadable",
+            ) from error
 
     async def _error(self, response: UpstreamResponse) -> GatewayError:
         if 200 <= response.status < 400:
@@ -62,6 +74,12 @@ class HttpProvider:
                 code="unexpected_status",
             )
         return self._wire.read_error(response.status, response.headers, await response.read())
+
+
+def _hide(key: str, error: GatewayError) -> None:
+    """Take the key out of what a provider said: some quote it."""
+    if key and key in error.public_message:
+        error.public_message = error.public_message.replace(key, "…")
 
 
 def _whole(reply: Reply) -> Delta:

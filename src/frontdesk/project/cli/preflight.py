@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 
+from frontdesk.gateway import runtime
 from frontdesk.gateway.vault import Vault, VaultError
 from frontdesk.project.cli.errors import UsageError
 from frontdesk.project.cli.runner import SETTINGS_MODULE
@@ -22,6 +23,7 @@ def prepare() -> None:
     require_writable(settings.DATA_DIR)
     require_keys()
     django.setup()
+    runtime.configure("frontdesk.server.wiring.build_gateway")
 
 
 def require_keys() -> None:

@@ -105,6 +105,14 @@ def test_tool_calls_and_results_are_read() -> None:
         (b'{"model":"m","messages":[{"role":"wizard","content":"x"}]}', "invalid_value", "messages[0].role"),
         (b'{"model":"m","messages":[{"role":"user","content":["x"]}]}', "invalid_value", "messages[0].content"),
         (b'{"model":"m","messages":[{"role":"user","content":"x"}],"max_tokens":"5"}', "invalid_type", "max_tokens"),
+        (
+            b'{"model":"m","messages":[{"role":"user","content":"x"}],"max_tokens":9223372036854775808}',
+            "invalid_type",
+            "max_tokens",
+        ),
+        (b'{"model":"m","messages":[{"role":"user","content":"x"}],"max_tokens":-1}', "invalid_type", "max_tokens"),
+        (b'{"model":"' + b"m" * 301 + b'","messages":[{"role":"user","content":"x"}]}', "invalid_type", "model"),
+        (b'{"model":"m","x":' + b"[" * 100_000, "invalid_json", None),
     ],
 )
 def test_bad_bodies_name_what_is_wrong(body: bytes, code: str, param: str | None) -> None:

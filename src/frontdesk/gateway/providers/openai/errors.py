@@ -19,10 +19,15 @@ class _ErrorBody(msgspec.Struct, frozen=True):
     status: int | str | None = None
 
 
+class _Detail(msgspec.Struct, frozen=True):
+    loc: list[str | int] = []
+    msg: str = ""
+
+
 class _Envelope(msgspec.Struct, frozen=True):
     error: _ErrorBody | str | None = None
     message: str | None = None
-    detail: msgspec.Raw = msgspec.Raw()
+    detail: str | list[_Detail] | None = None
 
 
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
@@ -54,7 +59,7 @@ def read_embedded_error(error: bytes) -> GatewayError:
     """Class an error object that came inside a 200: in a body's `error` field or in a stream's error event."""
     try:
         body = _decode_body(error)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         body = _ErrorBody()
     if isinstance(body, str):
         body = _ErrorBody(message=body)
@@ -66,12 +71,14 @@ def read_embedded_error(error: bytes) -> GatewayError:
 def _envelope(body: bytes) -> _ErrorBody:
     try:
         envelope = _decode_envelope(body)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return _ErrorBody()
     if isinstance(envelope.error, _ErrorBody):
         return envelope.error
-    detail = bytes(envelope.detail).decode()
-    return _ErrorBody(message=envelope.error or envelope.message or detail or None)
+    detail = envelope.detail
+    if isinstance(detail, list):  # FastAPI's; what it quotes of the request is left out
+        detail = "; ".join(f"{'.'.join(map(str, part.loc))}: {part.msg}" for part in detail)
+    return _ErrorBody(message=envelope.error or envelope.message or detail)
 
 
 def _status_of(body: _ErrorBody) -> int:

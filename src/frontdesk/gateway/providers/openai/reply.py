@@ -48,7 +48,7 @@ def read_reply(body: bytes) -> Reply:
     """Read a completion. ProviderError if the body is none; the error that it stands for if it holds one."""
     try:
         completion = _decode(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise ProviderError("The provider's answer is not a chat completion.", code="malformed_body") from error
     if (stated := bytes(completion.error)) not in NO_ERROR:
         raise read_embedded_error(stated)

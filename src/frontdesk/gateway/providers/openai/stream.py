@@ -4,7 +4,7 @@ from typing import cast
 
 import msgspec
 
-from frontdesk.gateway.errors import ProviderError
+from frontdesk.gateway.errors import GatewayError, ProviderError
 from frontdesk.gateway.messages import Delta, NativeReply, ToolCallDelta
 from frontdesk.gateway.providers.openai.content import Content, read_content
 from frontdesk.gateway.providers.openai.errors import NO_ERROR, read_embedded_error
@@ -64,37 +64,51 @@ class StreamReader:
 
     def __init__(self) -> None:
         self._events = EventParser()
-        self._has_finish = False
+        self._has_choice = self._has_finish = False
         self.is_done = False
+        self.failure: GatewayError | None = None
 
     def feed(self, data: bytes) -> list[Delta]:
-        """Take the next bytes, cut anywhere. Raises the GatewayError that an error event stands for."""
+        """Take the next bytes, cut anywhere. What an error event stands for is raised, or kept as `failure`."""
         return self._read(self._events.feed(data))
 
     def end(self) -> list[Delta]:
         """Say that the connection has ended well. ProviderError if the answer had not."""
         deltas = self._read(self._events.finish())
+        if self.failure is not None:
+            raise self.failure
         if not (self.is_done or self._has_finish):
             raise ProviderError("The provider's stream ended before the answer did.", code="truncated_stream")
         return deltas
 
     def _read(self, events: list[Event]) -> list[Delta]:
+        """Read events up to a failure; deltas that came before it in the same piece are not lost with it."""
         deltas: list[Delta] = []
-        for name, data in events:
-            if self.is_done:
-                break
-            if data == b"[DONE]":
-                self.is_done = True
-            elif name == "error":
-                raise read_embedded_error(data)
-            elif data:
-                deltas.append(self._delta(data))
+        try:
+            for name, data in events:
+                if self.is_done:
+                    break
+                if data == b"[DONE]":
+                    self._finish()
+                elif name == "error":
+                    raise read_embedded_error(data)
+                elif data:
+                    deltas.append(self._delta(data))
+        except GatewayError as error:
+            if not deltas:
+                raise
+            self.failure = error
         return deltas
+
+    def _finish(self) -> None:
+        if not self._has_choice:
+            raise ProviderError("The provider's stream holds no answer.", code="empty_answer")
+        self.is_done = True
 
     def _delta(self, data: bytes) -> Delta:
         try:
             chunk = _decode(data)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise ProviderError("The provider sent a broken chunk.", code="malformed_chunk") from error
         if (stated := bytes(chunk.error)) not in NO_ERROR:
             raise read_embedded_error(stated)
@@ -103,6 +117,7 @@ class StreamReader:
         choice = _first_choice(chunk.choices) if chunk.choices else None
         if choice is None:
             return Delta(usage=read_usage(usage), model=chunk.model, id=chunk.id, native=native)
+        self._has_choice = True
         if choice.finish_reason:
             self._has_finish = True
         delta = choice.delta or _NOTHING
