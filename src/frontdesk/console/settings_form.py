@@ -28,7 +28,6 @@ _LABELS = {
     "fallback_to_knowledge_base": "Knowledge entries may answer",
     "knowledge_confidence_threshold": "Confidence needed for a knowledge entry",
     "max_tokens": "Longest reply, in tokens",
-    "store_call_text": "Store prompts and replies of gateway calls",
     "default_reply": "Friendly default",
 }
 

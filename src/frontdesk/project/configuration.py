@@ -53,14 +53,8 @@ class Configuration(OperatorKeys, BaseSettings):
     allowed_hosts: tuple[str, ...] = Field(
         (),
         validation_alias="FRONTDESK_ALLOWED_HOSTS",
-        description="Host names the console answers to, separated by commas. Empty: any, except in production: "
-        "there it is this machine's own names only.",
-    )
-    trusted_proxies: tuple[str, ...] = Field(
-        (),
-        validation_alias="FRONTDESK_TRUSTED_PROXIES",
-        description="Addresses or networks of reverse proxies whose forwarded client addresses are believed, "
-        "separated by commas.",
+        description="Host names that pages and widget.js answer to, separated by commas. Empty: any; in production "
+        "this machine's own names only.",
     )
     secret_key: SecretStr = Field(
         SecretStr(""),
@@ -84,9 +78,6 @@ class Configuration(OperatorKeys, BaseSettings):
         validation_alias=AliasChoices("LLM_PREFERRED_MODEL", "LLM_MODEL_NAME"),
         description="The model that `auto` takes for a tenant without a default model.",
     )
-    debug_mode: bool = Field(
-        False, validation_alias="LLM_DEBUG_MODE", description="Log how each call was routed, without its text."
-    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", validation_alias="LOG_LEVEL", description="The least severe level that is logged, to standard error."
     )
@@ -102,7 +93,7 @@ class Configuration(OperatorKeys, BaseSettings):
         """Take what `load` found, and look nowhere else: neither .env files nor the process's environment again."""
         return (init_settings,)
 
-    @field_validator("allowed_hosts", "trusted_proxies", "master_keys", mode="before")
+    @field_validator("allowed_hosts", "master_keys", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -20,8 +20,6 @@ SECRET_KEY = _cast("str", _Lazy(CONFIGURATION.resolved_secret_key))
 LLM_MASTER_KEYS = _cast("tuple[str, ...]", _Lazy(CONFIGURATION.resolved_master_keys))
 LLM_PREFERRED_PROVIDER: str = CONFIGURATION.preferred_provider
 LLM_PREFERRED_MODEL: str = CONFIGURATION.preferred_model
-LLM_DEBUG_MODE: bool = CONFIGURATION.debug_mode
-TRUSTED_PROXIES: tuple[str, ...] = CONFIGURATION.trusted_proxies
 ALLOWED_HOSTS = list(CONFIGURATION.effective_hosts())
 
 INSTALLED_APPS = [

@@ -36,7 +36,6 @@ class SettingsSchema(BaseModel):
     temperature: float = Field(0.7, ge=0, le=2, description="The model's temperature for replies.")
     max_tokens: int = Field(500, ge=1, le=32_000, description="The longest reply asked of the model, in tokens.")
     timezone: str = Field("UTC", description="The zone of the tenant's days, as an IANA name.")
-    store_call_text: bool = Field(False, description="Whether prompts and replies of gateway calls are stored.")
 
     @field_validator("timezone")
     @classmethod

@@ -22,9 +22,7 @@ def change(tenant):
 
 
 def test_settings_are_edited_as_typed_fields(operator, alice_tenant):
-    form = tenant_form(
-        timezone="Europe/Berlin", temperature="0.2", max_tokens="900", persona="Warm.", store_call_text="on"
-    )
+    form = tenant_form(timezone="Europe/Berlin", temperature="0.2", max_tokens="900", persona="Warm.")
     form.pop("enable_llm")
 
     answer = operator.post(change(alice_tenant), form)
@@ -36,7 +34,6 @@ def test_settings_are_edited_as_typed_fields(operator, alice_tenant):
         "enable_llm": False,
         "max_tokens": 900,
         "persona": "Warm.",
-        "store_call_text": True,
         "temperature": 0.2,
     }
 

@@ -20,17 +20,14 @@ def test_empty_environment_gives_the_defaults():
 
     assert (chosen.environment, chosen.host, chosen.port) == ("development", "127.0.0.1", 8000)
     assert chosen.data_dir == Path("var").absolute()
-    assert (chosen.allowed_hosts, chosen.trusted_proxies, chosen.operator_credentials()) == ((), (), [])
-    assert (chosen.log_level, chosen.debug_mode, chosen.is_production) == ("INFO", False, False)
+    assert (chosen.allowed_hosts, chosen.operator_credentials()) == ((), [])
+    assert (chosen.log_level, chosen.is_production) == ("INFO", False)
 
 
 def test_lists_are_split_at_commas():
-    chosen = configuration.load(
-        {"FRONTDESK_ALLOWED_HOSTS": " a.example, b.example ,", "FRONTDESK_TRUSTED_PROXIES": "10.0.0.0/8"}
-    )
+    chosen = configuration.load({"FRONTDESK_ALLOWED_HOSTS": " a.example, b.example ,"})
 
     assert chosen.allowed_hosts == ("a.example", "b.example")
-    assert chosen.trusted_proxies == ("10.0.0.0/8",)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +40,6 @@ def test_lists_are_split_at_commas():
         ({"LLM_MODEL_NAME": "m", "LLM_PREFERRED_MODEL": "n"}, "preferred_model", "n"),
         ({"LOG_LEVEL": "debug"}, "log_level", "DEBUG"),
         ({"ENVIRONMENT": "Test"}, "environment", "test"),
-        ({"LLM_DEBUG_MODE": "true"}, "debug_mode", True),
     ],
 )
 def test_variables_and_their_other_names(given, field, value):
@@ -57,7 +53,6 @@ def test_variables_and_their_other_names(given, field, value):
         ({"PORT": "70000"}, "PORT is not valid: input should be less than or equal to 65535"),
         ({"ENVIRONMENT": "staging"}, "ENVIRONMENT is not valid: input should be 'development', 'production' or 'test'"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL is not valid"),
-        ({"LLM_DEBUG_MODE": "perhaps"}, "LLM_DEBUG_MODE is not valid"),
         ({"OPENAI_BASE_URL": "ftp://x"}, "OPENAI_BASE_URL is not valid: an http:// or https:// address is needed"),
         ({"LLM_MASTER_KEY": "short"}, "LLM_MASTER_KEY is not 32 bytes"),
         ({"ENVIRONMENT": "production", "FRONTDESK_ALLOWED_HOSTS": "x"}, "LLM_MASTER_KEY is not set"),

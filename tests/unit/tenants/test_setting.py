@@ -10,7 +10,7 @@ def test_nothing_chosen_means_all_defaults():
     chosen = setting.parse({})
 
     assert (chosen.temperature, chosen.max_tokens, chosen.knowledge_confidence_threshold) == (0.7, 500, 0.85)
-    assert (chosen.enable_llm, chosen.fallback_to_knowledge_base, chosen.store_call_text) == (True, True, False)
+    assert (chosen.enable_llm, chosen.fallback_to_knowledge_base) == (True, True)
     assert (chosen.default_model, chosen.timezone) == ("", "UTC")
 
 
@@ -27,7 +27,7 @@ def test_nothing_chosen_means_all_defaults():
         {"default_reply": ""},
         {"persona": "x" * 4001},
         {"business_name": 7},
-        {"store_call_text": 1},
+        {"enable_llm": 1},
         {"timezone": "../etc/passwd"},
         {"timezone": ""},
     ],

@@ -81,11 +81,9 @@ def _global_settings(chosen: Configuration) -> dict[str, Any]:
         "host": chosen.host,
         "port": chosen.port,
         "allowed_hosts": list(chosen.effective_hosts()),
-        "trusted_proxies": list(chosen.trusted_proxies),
         "preferred_provider": chosen.preferred_provider,
         "preferred_model": chosen.preferred_model,
         "master_key": "LLM_MASTER_KEY" if chosen.master_keys else "master.key in the data directory",
-        "debug_mode": chosen.debug_mode,
         "log_level": chosen.log_level,
     }
 

@@ -7,29 +7,28 @@ from urllib.parse import urlsplit
 
 from django.db import transaction
 
+from frontdesk.gateway.providers.catalog import IMPLEMENTED_WIRES
+from frontdesk.gateway.snapshot import SIMULATED
 from frontdesk.project.cli import output
 from frontdesk.project.cli.errors import UsageError
 from frontdesk.tenants import selectors, services
 from frontdesk.tenants.models import ProviderCredential
+from frontdesk.usage import services as usage_services
 from frontdesk.usage.models import LLMProvider
 
-WIRES = ("openai",)
+WIRES = IMPLEMENTED_WIRES - {SIMULATED}
 
 
 def add(arguments: argparse.Namespace) -> None:
     """Add or change a provider and the operator's key for it, both or neither."""
     _check(arguments)
-    base_url = arguments.base_url.rstrip("/")
     key = sys.stdin.readline() if arguments.key == "-" else arguments.key
-    changes = {"wire": arguments.wire, "base_url": base_url, "is_enabled": True}
-    if arguments.default_model:
-        changes["default_model"] = arguments.default_model
     with transaction.atomic():
-        provider, _ = LLMProvider.objects.update_or_create(
-            name=arguments.name, defaults=changes, create_defaults={**changes, "display_name": arguments.name}
+        provider = usage_services.add_provider(
+            arguments.name, wire=arguments.wire, base_url=arguments.base_url, default_model=arguments.default_model
         )
         # The address goes with the key too, so that a reload of the catalog cannot send it elsewhere.
-        services.store_credential(selectors.operator().pk, arguments.name, key, base_url=base_url)
+        services.store_credential(selectors.operator().pk, arguments.name, key, base_url=provider.base_url)
     row = _describe(provider, _operator_credentials())
     if arguments.as_json:
         output.print_json(row)
@@ -41,7 +40,7 @@ def _check(arguments: argparse.Namespace) -> None:
     if not services.PROVIDER_NAME.fullmatch(arguments.name):
         raise UsageError("NAME must be 1 to 40 of a-z, 0-9, _ and -, starting with a letter or a digit")
     if arguments.wire not in WIRES:
-        raise UsageError(f"--wire {arguments.wire!r} is not known; known wires: {', '.join(WIRES)}")
+        raise UsageError(f"--wire {arguments.wire!r} is not known; known wires: {', '.join(sorted(WIRES))}")
     try:
         address = urlsplit(arguments.base_url)
         is_usable = address.scheme in {"http", "https"} and bool(address.hostname) and address.port != 0
@@ -60,7 +59,9 @@ def list_all(arguments: argparse.Namespace) -> None:
     if arguments.as_json:
         output.print_json(rows)
     else:
-        output.print_table(rows, ["name", "wire", "base_url", "default_model", "key", "is_enabled"], "no providers yet")
+        output.print_table(
+            rows, ["name", "wire", "base_url", "default_model", "key", "is_enabled", "is_supported"], "no providers yet"
+        )
 
 
 def _operator_credentials() -> dict[str, ProviderCredential]:
@@ -77,4 +78,5 @@ def _describe(provider: LLMProvider, credentials: dict[str, ProviderCredential])
         "default_model": provider.default_model,
         "key": credential.hint if credential else "",
         "is_enabled": provider.is_enabled,
+        "is_supported": provider.wire in IMPLEMENTED_WIRES,
     }
