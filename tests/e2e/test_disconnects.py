@@ -3,28 +3,13 @@
 import json
 import socket
 import time
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.server import PROVIDER_KEY, Frontdesk, StandIn, serving
+from tests.e2e.server import Frontdesk, StandIn
 
 SOON_S = 5.0
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[StandIn]:
-    standin = StandIn()
-    yield standin
-    standin.stop()
-
-
-@pytest.fixture(scope="module")
-def frontdesk(provider: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Frontdesk]:
-    data_dir = tmp_path_factory.mktemp("frontdesk") / "var"
-    with serving(data_dir, OPENAI_API_KEY=PROVIDER_KEY, OPENAI_BASE_URL=provider.base_url) as served:
-        yield served
 
 
 def connect(frontdesk: Frontdesk, head: str, body: bytes) -> socket.socket:

@@ -7,27 +7,13 @@ import openai
 import pytest
 from openai import OpenAI
 
-from tests.e2e.server import PROVIDER_KEY, Frontdesk, StandIn, serving
+from tests.e2e.server import PROVIDER_KEY, Frontdesk, StandIn
 
 USER = [{"role": "user", "content": "Hello"}]
 WEATHER = {
     "type": "function",
     "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
 }
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[StandIn]:
-    standin = StandIn()
-    yield standin
-    standin.stop()
-
-
-@pytest.fixture(scope="module")
-def frontdesk(provider: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Frontdesk]:
-    data_dir = tmp_path_factory.mktemp("frontdesk") / "var"
-    with serving(data_dir, OPENAI_API_KEY=PROVIDER_KEY, OPENAI_BASE_URL=provider.base_url) as served:
-        yield served
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ the client sees the end of the answer, whatever happens in between (an error, a 
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
+from types import TracebackType
+from typing import Self
 
 import msgspec
 import structlog
@@ -62,17 +64,8 @@ class Gateway:
     async def complete(self, request: Request, caller: Caller) -> Reply:
         """Ask and wait for the whole answer; any failure is a GatewayError and on record."""
         call, provider = self._begin(request, caller)
-        try:
+        with call:
             reply = await provider.complete(request, call.target)
-        except GatewayError as error:
-            call.fail(error)
-            raise
-        except Exception:
-            call.fail(_defect())
-            raise
-        except BaseException:
-            call.cancel()
-            raise
         call.succeed(reply)
         return msgspec.structs.replace(reply, served_by=call.target.model.id)
 
@@ -135,7 +128,7 @@ class Stream:
     @staticmethod
     async def _run(call: "_Call", provider: ProviderPort, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
         held: list[Delta] = []
-        try:
+        with call:
             async with aclosing(provider.stream(request, call.target)) as batches:
                 async for batch in batches:
                     call.note(batch)
@@ -150,15 +143,6 @@ class Stream:
                         held = []
             if held:
                 yield held
-        except GatewayError as error:
-            call.fail(error)
-            raise
-        except Exception:
-            call.fail(_defect())
-            raise
-        except BaseException:
-            call.cancel()
-            raise
         call.succeed(None)
 
 
@@ -169,12 +153,11 @@ def _storable_message(error: GatewayError) -> str:
     return error.public_message[:_LONGEST_MESSAGE]
 
 
-def _defect() -> InternalError:
-    return InternalError("Frontdesk failed while serving this request; its log has the details.")
-
-
 class _Call:
-    """One attempt at one provider: writes its intent when made, and its settled record exactly once."""
+    """One attempt at one provider: writes its intent when made, and its settled record exactly once.
+
+    As a context manager it settles what does not succeed: an error as failed, a client that left as cancelled.
+    """
 
     def __init__(self, journal: Journal, clock: Clock, target: Target, request: Request, caller: Caller) -> None:
         self.target = target
@@ -201,6 +184,19 @@ class _Call:
         )
         self._started_at = clock.monotonic()
         journal.append(self._intent)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, GatewayError):
+            self.fail(error)
+        elif isinstance(error, Exception):
+            self.fail(InternalError("Frontdesk failed while serving this request; its log has the details."))
+        elif error is not None:
+            self.cancel()
 
     def note(self, batch: Sequence[Delta]) -> None:
         """Keep in mind what a batch of the stream says about the call."""
