@@ -62,7 +62,6 @@ TEMPLATES = [
     }
 ]
 ROOT_URLCONF = "frontdesk.project.urls"
-ASGI_APPLICATION = "frontdesk.project.asgi.application"
 AUTH_USER_MODEL = "tenants.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

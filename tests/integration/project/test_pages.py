@@ -5,13 +5,7 @@ import warnings
 import pytest
 from django.test import AsyncClient, Client
 
-from frontdesk.project.asgi import django_application
-
 pytestmark = pytest.mark.django_db
-
-
-def test_application_is_djangos():
-    assert type(django_application()).__name__ == "ASGIHandler"
 
 
 async def test_static_file_is_served_whole_without_collectstatic():
