@@ -1,9 +1,14 @@
 """`kill -9` at any moment: every acknowledged call is in the ledger once, every cut one is `interrupted`."""
 
+import contextlib
+import http.client
+import json
 import os
 import random
+import sqlite3
 import threading
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +72,31 @@ def test_a_stream_that_dies_is_interrupted(frontdesk: Frontdesk) -> None:
 
     assert (call["request_id"], call["status"], call["usage_source"]) == (request_id, "interrupted", "estimated")
     assert call["input_tokens"] > 0
+
+
+def test_a_turn_that_dies_is_failed_at_the_next_start(frontdesk: Frontdesk, provider: StandIn) -> None:
+    frontdesk.run("tenant", "settings", "demo", "--set", 'default_model="openai/fault-hang"')
+    frontdesk.start()
+    url = f"{frontdesk.address}/api/chat-widget/public/widget/{frontdesk.demo['widget_key']}/message"
+    request = urllib.request.Request(url, b'{"message_text":"Hello"}', {"content-type": "application/json"})
+    asking = threading.Thread(target=_ask_and_be_cut, args=(request,))
+    asking.start()
+    while not provider.calls():
+        time.sleep(0.02)
+    frontdesk.kill()
+    asking.join()
+
+    frontdesk.start()
+    frontdesk.stop()
+
+    with contextlib.closing(sqlite3.connect(frontdesk.data_dir / "db.sqlite3")) as database:
+        turns = database.execute("SELECT status, rungs FROM conversations_turn").fetchall()
+    assert [(status, json.loads(rungs)[-1]["outcome"]) for status, rungs in turns] == [("failed", "abandoned")]
+
+
+def _ask_and_be_cut(request: urllib.request.Request) -> None:
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        urllib.request.urlopen(request, timeout=20).close()
 
 
 class Load:

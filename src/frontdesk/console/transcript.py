@@ -25,8 +25,16 @@ _REASONS = {
     "nothing_found": "no entry fits",
     "not_sure": "best entry not sure enough",
     "empty_answer": "empty answer",
+    "not_stored": "the answer could not be saved",
+    "internal_error": "a fault of our own: see the log",
 }
-_OUTCOMES: dict[str, Tone] = {"answered": "good", "failed": "bad", "skipped": "quiet", "cancelled": "warn"}
+_OUTCOMES: dict[str, Tone] = {
+    "answered": "good",
+    "failed": "bad",
+    "skipped": "quiet",
+    "cancelled": "warn",
+    "abandoned": "bad",
+}
 _ENDINGS = {
     "pending": "Being answered …",
     "failed": "This message got no answer.",

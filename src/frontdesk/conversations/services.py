@@ -6,8 +6,9 @@ Each is one synchronous function with one short transaction; the model is asked 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+import structlog
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone as clock
@@ -15,7 +16,7 @@ from django.utils import timezone as clock
 from frontdesk.conversations import selectors
 from frontdesk.conversations.errors import ConversationNotFound, MessageRejected
 from frontdesk.conversations.models import MAX_MESSAGE, MAX_TEXT, Contact, Conversation, Message, Turn
-from frontdesk.conversations.reply import prompt
+from frontdesk.conversations.reply import ladder, prompt
 from frontdesk.conversations.reply.contract import Inbound, Said
 from frontdesk.conversations.reply.ladder import Answer, RungRecord
 from frontdesk.knowledge import plain_text, retrieval
@@ -23,6 +24,8 @@ from frontdesk.knowledge.index import Hit
 from frontdesk.tenants import setting
 from frontdesk.tenants.models import TenantSettings
 from frontdesk.tenants.setting import SettingsSchema
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,8 @@ def begin_turn(inbound: Inbound) -> Begun:
             started_at=now,
         )
         message = _say(turn, Message.Author.CONTACT, text, now)
+        # Inside, so that a message is not stored for an answer that can never begin.
+        history = _history(inbound, message)
     return Begun(
         tenant_id=inbound.tenant_id,
         conversation_id=conversation.pk,
@@ -79,7 +84,7 @@ def begin_turn(inbound: Inbound) -> Begun:
         started_at=now,
         settings=settings,
         hits=tuple(hits),
-        history=_history(inbound, message),
+        history=history,
     )
 
 
@@ -106,9 +111,23 @@ def answer_turn(begun: Begun, answer: Answer, rungs: list[RungRecord]) -> dateti
     return now
 
 
-def fail_turn(begun: Begun, rungs: list[RungRecord]) -> None:
-    """Note that the turn ended without an answer."""
-    _end(begun, clock.now(), status=Turn.Status.FAILED, rungs=rungs)
+def fail_turn(begun: Begun, rungs: list[RungRecord]) -> bool:
+    """Note that the turn ended without an answer; False, and nothing changed, if it has ended already."""
+    rows = Turn.objects.for_tenant(begun.tenant_id).filter(pk=begun.turn_id, status=Turn.Status.PENDING)
+    return bool(rows.update(finished_at=clock.now(), status=Turn.Status.FAILED, rungs=rungs))
+
+
+def fail_abandoned_turns(older_than: timedelta = timedelta(0)) -> int:
+    """Fail the pending turns of all tenants that began that long ago, and count them; doing it again changes nothing.
+
+    Call it when a server starts: turns that are pending then were left by one that was killed.
+    """
+    now = clock.now()
+    rows = Turn.objects.across_tenants().filter(status=Turn.Status.PENDING, started_at__lte=now - older_than)
+    count = rows.update(finished_at=now, status=Turn.Status.FAILED, rungs=[ladder.abandoned()])
+    if count:
+        _log.warning("turns_abandoned", turns=count)
+    return count
 
 
 def take_over(tenant_id: int, conversation_id: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
+from frontdesk.conversations.services import fail_abandoned_turns
 from frontdesk.gateway import runtime
 from frontdesk.server import wiring
 from frontdesk.server.exchange import Receive, Send
@@ -33,6 +34,7 @@ class Lifespan:
         await receive()
         try:
             process = await database.run(wiring.build_process)
+            await database.run(fail_abandoned_turns)  # nobody else answers: one server owns the data directory
         except Exception as error:
             logger.exception("start_failed")
             await send({"type": "lifespan.startup.failed", "message": str(error)})

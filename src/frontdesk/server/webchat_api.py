@@ -30,6 +30,7 @@ from frontdesk.tenants import database
 PREFIX = "/api/chat-widget/public/widget/"
 
 _STATUS_BY_CODE = {"message_required": 400, "message_too_long": 400}
+_NOT_STORED = "We could not save this answer. Please ask again in a moment."
 _RETRY_AFTER: Header = (b"retry-after", b"5")
 
 logger = structlog.get_logger()
@@ -66,6 +67,8 @@ class WebchatApi:
             await exchange.reply(413, error_json(refusal.code, refusal.message), (JSON_TYPE, *headers))
         except DatabaseError:
             logger.warning("webchat_unavailable", exc_info=True)
+            if exchange.is_started:
+                raise  # too late for a reply; the server closes the connection
             body = error_json("unavailable", "We cannot take messages right now. Please try again in a moment.")
             await exchange.reply(503, body, (JSON_TYPE, _RETRY_AFTER, *headers))
 
@@ -120,10 +123,18 @@ class WebchatApi:
         except ConversationError as error:
             if not exchange.is_started:
                 raise
-            body = {"error": {"code": error.code, "message": error.message}}
-            await exchange.piece(webchat.sse_event(number + 1, "error", body))
+            await exchange.piece(_error_event(number + 1, error.code, error.message))
+        except DatabaseError:
+            if not exchange.is_started:
+                raise
+            logger.warning("webchat_answer_not_stored", exc_info=True)
+            await exchange.piece(_error_event(number + 1, "unavailable", _NOT_STORED))
         exchange.stop_watching()
         await exchange.end()
+
+
+def _error_event(number: int, code: str, message: str) -> bytes:
+    return webchat.sse_event(number, "error", {"error": {"code": code, "message": message}})
 
 
 def _written(event: StreamEvent, widget: Widget) -> tuple[str, dict[str, object]]:

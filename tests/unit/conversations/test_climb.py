@@ -4,6 +4,7 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
+from django.db import OperationalError
 
 from frontdesk.conversations.errors import ReplyInterrupted
 from frontdesk.conversations.reply.climb import Climb
@@ -180,11 +181,25 @@ async def test_leaving_closes_the_upstream():
 
 
 async def test_end_is_recorded_by_who_ended_it():
-    left, cancelled, broken = (climb(FakeGateway()) for _ in range(3))
+    left, cancelled, broken, unstored = (climb(FakeGateway()) for _ in range(4))
 
     left.note_end(GeneratorExit())
     cancelled.note_end(asyncio.CancelledError())
     broken.note_end(KeyError("bug"))
+    unstored.note_end(OperationalError("gone"))
 
     assert left.rungs == cancelled.rungs == [{"rung": "model", "outcome": "cancelled"}]
     assert broken.rungs == [{"rung": "model", "outcome": "failed", "reason": "internal_error", "class": "internal"}]
+    assert unstored.rungs == [{"rung": "model", "outcome": "failed", "reason": "not_stored", "class": "internal"}]
+
+
+def test_nothing_is_asked_of_the_gateway_before_the_climb_begins():
+    class Broken(FakeGateway):
+        def can_serve(self, tenant_id, model):
+            raise KeyError("bug")
+
+    one = climb(Broken())
+
+    assert one.rungs == []
+    with pytest.raises(KeyError):
+        one.fall()

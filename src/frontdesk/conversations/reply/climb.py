@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import cached_property
+
+from django.db import DatabaseError
 
 from frontdesk.conversations.errors import ReplyInterrupted
 from frontdesk.conversations.reply import ladder, prompt
@@ -28,7 +31,6 @@ class Climb:
         self._rung: SourceKind = "model"
         self._gateway = gateway
         self._inbound = inbound
-        self._situation = _situation(gateway, inbound, begun)
 
     async def ask(self) -> None:
         """Ask the model for the whole answer, if the ladder has that rung; a failure is only recorded."""
@@ -81,8 +83,26 @@ class Climb:
         """Record why the turn ends without its answer being given."""
         if isinstance(error, ReplyInterrupted):
             return  # recorded where it was raised
-        is_left = isinstance(error, GeneratorExit | asyncio.CancelledError)
-        self.rungs.append(ladder.left(self._rung) if is_left else ladder.broken(self._rung))
+        if isinstance(error, GeneratorExit | asyncio.CancelledError):
+            self.rungs.append(ladder.left(self._rung))
+        else:
+            is_unstored = isinstance(error, DatabaseError)
+            self.rungs.append(ladder.broken(self._rung, "not_stored" if is_unstored else "internal_error"))
+
+    @cached_property
+    def _situation(self) -> Situation:
+        # When it is first looked at, not at the start: a gateway that fails to tell must fail a turn that has an owner.
+        settings, inbound = self.begun.settings, self._inbound
+        is_allowed = inbound.llm_enabled and settings.enable_llm
+        model = inbound.llm_model or AUTO
+        return Situation(
+            is_model_allowed=is_allowed,
+            can_model_serve=is_allowed and self._gateway.can_serve(self.begun.tenant_id, model),
+            is_knowledge_allowed=inbound.fallback_to_knowledge_base and settings.fallback_to_knowledge_base,
+            best=ladder.best_hit(self.begun.hits),
+            threshold=settings.knowledge_confidence_threshold,
+            default_reply=settings.default_reply,
+        )
 
     def _has_model(self) -> bool:
         skipped = ladder.model_skipped(self._situation)
@@ -125,16 +145,3 @@ class Climb:
             conversation_id=self.begun.conversation_id,
             turn_id=self.begun.turn_id,
         )
-
-
-def _situation(gateway: ModelGateway, inbound: Inbound, begun: Begun) -> Situation:
-    settings = begun.settings
-    is_allowed = inbound.llm_enabled and settings.enable_llm
-    return Situation(
-        is_model_allowed=is_allowed,
-        can_model_serve=is_allowed and gateway.can_serve(begun.tenant_id, inbound.llm_model or AUTO),
-        is_knowledge_allowed=inbound.fallback_to_knowledge_base and settings.fallback_to_knowledge_base,
-        best=ladder.best_hit(begun.hits),
-        threshold=settings.knowledge_confidence_threshold,
-        default_reply=settings.default_reply,
-    )

@@ -3,9 +3,12 @@
 Knows no channel. A failure before the visitor has seen anything falls to the next rung; one after that is told.
 """
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+import asyncio
+from asyncio import CancelledError
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from typing import ParamSpec, TypeVar
 
 import structlog
 from django.db import DatabaseError
@@ -17,6 +20,9 @@ from frontdesk.conversations.reply.contract import Inbound, ModelGateway, Start,
 from frontdesk.conversations.reply.order import ConversationOrder
 from frontdesk.gateway import runtime
 from frontdesk.tenants import database
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _log = structlog.get_logger()
 
@@ -33,16 +39,11 @@ class AIAgentService:
         """Store the message and give the whole answer.
 
         MessageRejected, ConversationNotFound: nothing was stored. ReplyDiscarded: somebody took over meanwhile.
+        DatabaseError: the message or its answer could not be stored.
         """
-        inbound = replace(inbound, message_text=services.accepted_text(inbound.message_text))
-        async with self._order.place(inbound.tenant_id, inbound.conversation_id):
-            climb = await self._prepare(inbound)
-            try:
-                await climb.ask()
-                climb.fall()
-            except BaseException as error:
-                await self._fail(climb, error)
-                raise
+        async with self._turn(inbound) as climb:
+            await climb.ask()
+            climb.fall()
             return await self._finish(climb)
 
     async def stream(self, inbound: Inbound) -> AsyncGenerator[StreamEvent, None]:
@@ -51,31 +52,42 @@ class AIAgentService:
         Raises as `answer` does, and ReplyInterrupted when the answer broke off after a piece was given. Closing the
         generator before its end closes the upstream connection and fails the turn.
         """
-        inbound = replace(inbound, message_text=services.accepted_text(inbound.message_text))
-        async with self._order.place(inbound.tenant_id, inbound.conversation_id):
-            climb = await self._prepare(inbound)
+        async with self._turn(inbound) as climb:
             begun = climb.begun
+            yield Start(begun.conversation_id, begun.turn_id, begun.started_at)
+            async with aclosing(climb.pieces()) as pieces:
+                async for piece in pieces:
+                    yield TextDelta(piece)
+            if fallen := climb.fall():
+                yield TextDelta(fallen)
+            reply = await self._finish(climb)
+        yield reply
+
+    @asynccontextmanager
+    async def _turn(self, inbound: Inbound) -> AsyncIterator[Climb]:
+        """Begin a turn when it is the message's turn; whatever ends it without an answer is stored as its end."""
+        inbound = replace(inbound, message_text=services.accepted_text(inbound.message_text))
+        gateway = self._gateway or runtime.gateway()
+        async with self._order.place(inbound.tenant_id, inbound.conversation_id):
+            begun, cancelled = await _to_its_end(services.begin_turn, inbound)
+            climb = Climb(gateway, inbound, begun)
             try:
-                yield Start(begun.conversation_id, begun.turn_id, begun.started_at)
-                async with aclosing(climb.pieces()) as pieces:
-                    async for piece in pieces:
-                        yield TextDelta(piece)
-                if fallen := climb.fall():
-                    yield TextDelta(fallen)
+                if cancelled is not None:
+                    raise cancelled
+                yield climb
+            except ReplyDiscarded:
+                raise  # stored as the turn's end already
             except BaseException as error:
                 await self._fail(climb, error)
                 raise
-            yield await self._finish(climb)
-
-    async def _prepare(self, inbound: Inbound) -> Climb:
-        gateway = self._gateway or runtime.gateway()
-        return Climb(gateway, inbound, await database.run_turn(services.begin_turn, inbound))
 
     async def _finish(self, climb: Climb) -> TurnReply:
         begun, answer = climb.begun, climb.answer
         if answer is None:
             raise RuntimeError("a turn is finished only once the ladder has an answer")
-        finished_at = await database.run_turn(services.answer_turn, begun, answer, climb.rungs)
+        finished_at, cancelled = await _to_its_end(services.answer_turn, begun, answer, climb.rungs)
+        if cancelled is not None:
+            raise cancelled
         if finished_at is None:
             raise ReplyDiscarded(begun.conversation_id, begun.turn_id)
         _log.info("turn_answered", tenant_id=begun.tenant_id, turn_id=begun.turn_id, source=answer.source.kind)
@@ -92,9 +104,32 @@ class AIAgentService:
     async def _fail(self, climb: Climb, error: BaseException) -> None:
         climb.note_end(error)
         code = error.code if isinstance(error, ConversationError) else type(error).__name__
-        _log.warning("turn_failed", tenant_id=climb.begun.tenant_id, turn_id=climb.begun.turn_id, reason=code)
+        turn = {"tenant_id": climb.begun.tenant_id, "turn_id": climb.begun.turn_id}
         try:
-            await database.run_turn(services.fail_turn, climb.begun, climb.rungs)
+            was_open, cancelled = await _to_its_end(services.fail_turn, climb.begun, climb.rungs)
         except DatabaseError:
-            # What ended the turn matters more than that its end could not be noted: it stays pending.
-            _log.exception("turn_end_not_stored", tenant_id=climb.begun.tenant_id, turn_id=climb.begun.turn_id)
+            # What ended the turn matters more than that its end could not be noted: it stays pending until the sweep.
+            _log.exception("turn_end_not_stored", reason=code, **turn)
+            return
+        if was_open:
+            _log.warning("turn_failed", reason=code, **turn)
+        if cancelled is not None:
+            raise cancelled
+
+
+async def _to_its_end(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> tuple[R, CancelledError | None]:
+    """Run one half of a turn and give its result, with the cancellation, if any, that came meanwhile and is now due.
+
+    A function on a database thread cannot be called back. Left alone, it stores a turn that nobody ends. If it fails
+    after a cancellation, the cancellation is raised.
+    """
+    job = asyncio.create_task(database.run_turn(function, *args, **kwargs))
+    cancelled: CancelledError | None = None
+    while not job.done():
+        try:
+            await asyncio.wait((job,))
+        except CancelledError as error:
+            cancelled = error
+    if cancelled is not None and (failure := job.exception()) is not None:
+        raise cancelled from failure
+    return job.result(), cancelled

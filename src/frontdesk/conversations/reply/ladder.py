@@ -5,7 +5,7 @@ Each rung leaves a record, so that a turn tells later why it was answered as it 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from frontdesk.conversations.reply.contract import Citation, Source, SourceKind
 from frontdesk.gateway.errors import Decision, GatewayError
@@ -20,7 +20,7 @@ SUPPORT_FOR_CITATION = 0.5
 """The share of a reply's terms that an entry must hold to be cited for it."""
 
 RungRecord = dict[str, Any]
-"""JSON: `rung`, `outcome` (answered, failed, skipped, cancelled) and what explains it."""
+"""JSON: `rung`, `outcome` (answered, failed, skipped, cancelled, abandoned) and what explains it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,14 @@ def left(rung: SourceKind) -> RungRecord:
     return {"rung": rung, "outcome": "cancelled"}
 
 
-def broken(rung: SourceKind) -> RungRecord:
-    """Record that Frontdesk itself failed on this rung."""
-    return {"rung": rung, "outcome": "failed", "reason": "internal_error", "class": str(Decision.INTERNAL)}
+def broken(rung: SourceKind, reason: Literal["internal_error", "not_stored"]) -> RungRecord:
+    """Record that Frontdesk itself failed on this rung, or could not store its answer."""
+    return {"rung": rung, "outcome": "failed", "reason": reason, "class": str(Decision.INTERNAL)}
+
+
+def abandoned() -> RungRecord:
+    """Record that the server ended in the middle; which rung it had come to is not known, every turn tries this one."""
+    return {"rung": "model", "outcome": "abandoned"}
 
 
 def notice_for(error: GatewayError | None) -> str | None:
