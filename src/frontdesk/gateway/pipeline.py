@@ -24,8 +24,6 @@ logger = structlog.get_logger()
 
 _MOST_TARGETS = 10_000
 _MOST_HELD_DELTAS = 1_000
-_LONGEST_NAME = 100
-_LONGEST_MESSAGE = 500
 _NOTHING_USED = Usage(source="estimated")
 
 
@@ -150,7 +148,7 @@ def _storable_message(error: GatewayError) -> str:
     """Give what may be kept: a provider that refuses a request often quotes it."""
     if error.decision is Decision.CALLER and error.stated is not None:
         return ""
-    return error.public_message[:_LONGEST_MESSAGE]
+    return error.public_message
 
 
 class _Call:
@@ -264,12 +262,12 @@ class _Call:
             cost_nano_usd=pricing.cost(usage, price),
             latency_ms=self._elapsed_ms(),
             first_token_ms=self._first_token_ms,
-            served_model=self._served_model[:_LONGEST_NAME],
+            served_model=self._served_model,
             finish=self._finish,
-            native_finish=self._native_finish[:_LONGEST_NAME],
+            native_finish=self._native_finish,
             price_source=price.source if price else "",
             error_class=error.decision if error else "",
-            error_code=error.code[:_LONGEST_NAME] if error else "",
+            error_code=error.code if error else "",
             error_message=_storable_message(error) if error else "",
             upstream_status=error.upstream_status if error else None,
         )

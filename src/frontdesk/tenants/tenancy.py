@@ -6,7 +6,7 @@ in the same transaction as any change to them. This module knows no particular m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import models, transaction
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 ModelT = TypeVar("ModelT", bound=models.Model)
 
 _VERSION_ROW = 1
-_SCOPING_LOOKUPS = frozenset({"tenant", "tenant_id", "tenant__id", "tenant__pk", "tenant__in", "tenant_id__in"})
+_SCOPING_LOOKUPS = frozenset({"tenant", "tenant_id", "tenant__id", "tenant__pk"})
+_SCOPING_SETS = frozenset({"tenant__in", "tenant_id__in"})
 
 
 class TenantRequired(Exception):
@@ -144,6 +145,16 @@ class TenantQuerySet(ConfigurationQuerySet[ModelT]):
         self._require_tenant()
         return super().iterator(*args, **kwargs)
 
+    def aiterator(self, *args: Any, **kwargs: Any) -> AsyncIterator[ModelT]:
+        """Walk the rows without keeping them, from a coroutine."""
+        self._require_tenant()
+        return super().aiterator(*args, **kwargs)
+
+    def explain(self, *args: Any, **kwargs: Any) -> str:
+        """Tell how the database would go about it, which on some databases runs the query."""
+        self._require_tenant()
+        return super().explain(*args, **kwargs)
+
     def count(self) -> int:
         """Count the rows."""
         self._require_tenant()
@@ -242,7 +253,20 @@ def all_scoped(querysets: Iterable[Any]) -> bool:
 
 
 def _names_tenant(conditions: Iterable[tuple[str, Any]]) -> bool:
-    return any(lookup in _SCOPING_LOOKUPS and value is not None for lookup, value in conditions)
+    return any(
+        (lookup in _SCOPING_LOOKUPS and _is_tenant(value))
+        or (
+            lookup in _SCOPING_SETS
+            and isinstance(value, list | tuple | set | frozenset)
+            and all(map(_is_tenant, value))
+        )
+        for lookup, value in conditions
+    )
+
+
+def _is_tenant(value: Any) -> bool:
+    """Tell a tenant or its id from None and from expressions and queries, which may hold for every tenant's rows."""
+    return isinstance(value, int | str | models.Model)
 
 
 def _is_scoping(condition: Any) -> bool:

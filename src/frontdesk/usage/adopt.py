@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import structlog
+from django.db import InterfaceError, OperationalError
 
 from frontdesk.gateway import pricing
 from frontdesk.gateway.journal import directory as directories
@@ -33,13 +34,22 @@ class Adoption(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def adopt_all(root: Path) -> Adoption:
-    """Adopt every journal under the root whose owner is gone. DatabaseError leaves the rest for the next time."""
+    """Adopt every journal under the root whose owner is gone.
+
+    OperationalError or InterfaceError (the database is away) leaves the rest for the next time. Any other fault is
+    the one journal's: it is logged, the journal stays, and the others are adopted.
+    """
     total = Adoption()
     for path in directories.listing(root):
         try:
             one = _adopt(path)
-        except OSError as error:  # one that cannot be read must not keep the others
+        except (OperationalError, InterfaceError):
+            raise
+        except OSError as error:
             logger.error("journal_not_adopted", directory=path.name, reason=str(error))
+            continue
+        except Exception:
+            logger.exception("journal_not_adopted", directory=path.name)
             continue
         total = Adoption(
             directories=total.directories + one.directories,

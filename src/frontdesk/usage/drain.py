@@ -4,6 +4,7 @@ It owns the deletion of segments: only after the commit of their last row, and n
 adopts the journals of dead processes, so that a process has one writer to the ledger.
 """
 
+import errno
 import threading
 import time
 from collections import deque
@@ -43,8 +44,8 @@ class Drain:
 
     @property
     def is_failing(self) -> bool:
-        """Tell whether the last attempt to write to the database failed."""
-        return self._is_failing
+        """Tell whether calls do not reach the ledger: the last attempt failed, or the journal was removed."""
+        return self._is_failing or self._writer.is_removed
 
     def start(self) -> None:
         """Start the thread."""
@@ -121,6 +122,7 @@ class Drain:
         try:
             self._adopt()
             self.drain()
+            self._require_journal()
         except (DatabaseError, InterfaceError, OSError) as error:
             self._failed(error)
             return
@@ -131,6 +133,11 @@ class Drain:
         self._succeeded()
         for _ in waiting:
             self._waiting.popleft().set()
+
+    def _require_journal(self) -> None:
+        """Raise FileNotFoundError when what is appended now cannot be read, so that nobody is told it was stored."""
+        if self._writer.is_removed:
+            raise FileNotFoundError(errno.ENOENT, "the journal's live file was removed", self._writer.live_segment.name)
 
     def _adopt(self) -> None:
         if time.monotonic() >= self._adopt_at:

@@ -16,7 +16,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from frontdesk.gateway.journal import record as records
-from frontdesk.gateway.journal.record import Settled
+from frontdesk.gateway.journal.record import MAX_COST_NANO_USD, MAX_INTEGER, TEXT_LIMITS, Settled
 from frontdesk.gateway.journal.segment import Damage
 from frontdesk.usage.models import JournalPosition, ProviderUsage, QuarantinedRecord
 
@@ -120,41 +120,41 @@ def _row(settled: Settled, as_key: Callable[[bytes], Value], as_time: Callable[[
     return (
         as_key(intent.call_id),
         as_time(intent.at_ns),
-        caller.request_id,
-        _text(caller.client_request_id, 200),
+        _text(caller.request_id, TEXT_LIMITS["request_id"]),
+        _text(caller.client_request_id, TEXT_LIMITS["client_request_id"]),
         caller.tenant_id,
         caller.api_key_id,
         caller.widget_id,
         caller.conversation_id,
         caller.turn_id,
         caller.user_id,
-        _text(caller.subject_type, 100),
-        _text(caller.subject_id, 200),
-        _text(caller.operation, 100),
-        intent.provider,
-        _text(intent.model, 200),
-        _text(settled.served_model, 200),
-        intent.credential_id,
+        _text(caller.subject_type, TEXT_LIMITS["subject_type"]),
+        _text(caller.subject_id, TEXT_LIMITS["subject_id"]),
+        _text(caller.operation, TEXT_LIMITS["operation"]),
+        _text(intent.provider, TEXT_LIMITS["provider"]),
+        _text(intent.model, TEXT_LIMITS["model"]),
+        _text(settled.served_model, TEXT_LIMITS["served_model"]),
+        _text(intent.credential_id, TEXT_LIMITS["credential_id"]),
         intent.is_streamed,
         intent.position,
-        intent.max_tokens,
+        _integer(intent.max_tokens),
         intent.temperature,
         settled.status,
-        usage.uncached_input,
-        usage.cache_read,
-        usage.cache_write,
-        usage.output,
-        usage.reasoning,
+        _integer(usage.uncached_input),
+        _integer(usage.cache_read),
+        _integer(usage.cache_write),
+        _integer(usage.output),
+        _integer(usage.reasoning),
         usage.source,
-        settled.cost_nano_usd,
-        settled.price_source,
-        None if settled.latency_ms == UNKNOWN_LATENCY_MS else settled.latency_ms,
-        settled.first_token_ms,
-        settled.finish,
-        _text(settled.native_finish, 100),
-        settled.error_class,
-        _text(settled.error_code, 100),
-        _text(settled.error_message, 2000),
+        _integer(settled.cost_nano_usd, MAX_COST_NANO_USD),
+        _text(settled.price_source, TEXT_LIMITS["price_source"]),
+        None if settled.latency_ms == UNKNOWN_LATENCY_MS else _integer(settled.latency_ms),
+        _integer(settled.first_token_ms),
+        _text(settled.finish, TEXT_LIMITS["finish"]),
+        _text(settled.native_finish, TEXT_LIMITS["native_finish"]),
+        _text(settled.error_class, TEXT_LIMITS["error_class"]),
+        _text(settled.error_code, TEXT_LIMITS["error_code"]),
+        _text(settled.error_message, TEXT_LIMITS["error_message"]),
         settled.upstream_status,
     )
 
@@ -173,6 +173,13 @@ _COLUMNS = (
 def _text(value: str, limit: int) -> str:
     """Make a text that every database takes: PostgreSQL knows no NUL and refuses what is too long."""
     return value[:limit].replace("\0", "") if value else value
+
+
+def _integer(value: int | None, most: int = MAX_INTEGER) -> int | None:
+    """Make an integer that every database takes: clients and providers may claim any number of tokens."""
+    if value is None or -most <= value <= most:
+        return value
+    return max(-most, min(value, most))
 
 
 def _upsert_on_sqlite(cursor: CursorWrapper, entries: Sequence[Entry]) -> None:

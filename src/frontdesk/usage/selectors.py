@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F, Q, Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 
 from frontdesk.gateway import snapshot
@@ -70,19 +72,18 @@ def audit(tenant: Tenant | int | None = None) -> dict[str, int]:
     `successes_without_usage` never should be.
     """
     rows = ProviderUsage.objects.across_tenants() if tenant is None else ProviderUsage.objects.for_tenant(tenant)
-    has_tokens = Q(total__gt=0)
-    totalled = rows.annotate(
-        total=F("uncached_input") + F("cache_read") + F("cache_write") + F("output") + F("reasoning")
-    )
-    succeeded = totalled.filter(status="success")
+    # No sum of the buckets: each may be as large as its column holds.
+    buckets = ("uncached_input", "cache_read", "cache_write", "output", "reasoning")
+    has_tokens = reduce(or_, [Q(**{f"{bucket}__gt": 0}) for bucket in buckets])
+    succeeded = rows.filter(status="success")
     sums = rows.aggregate(cost=Sum("cost_nano_usd"))
     return {
         "calls": rows.count(),
         "cost_nano_usd": sums["cost"] or 0,
-        "tokens_without_cost": totalled.filter(has_tokens, cost_nano_usd=None).count(),
+        "tokens_without_cost": rows.filter(has_tokens, cost_nano_usd=None).count(),
         "calls_without_price": succeeded.filter(price_source="").count(),
-        "streams_without_usage": succeeded.filter(is_streamed=True, total=0).count(),
-        "successes_without_usage": succeeded.filter(total=0).count(),
+        "streams_without_usage": succeeded.filter(~has_tokens, is_streamed=True).count(),
+        "successes_without_usage": succeeded.exclude(has_tokens).count(),
         "estimated_usage": rows.filter(usage_source="estimated").count(),
         "interrupted": rows.filter(status="interrupted").count(),
         "quarantined_records": QuarantinedRecord.objects.count(),

@@ -1,13 +1,20 @@
 """Tenancy below the views: no query without a tenant, no way around it by chaining."""
 
 import pytest
-from django.db.models import Q
+from asgiref.sync import async_to_sync
+from django.db.models import F, OuterRef, Q, Value
+from django.utils.functional import SimpleLazyObject
 
 from frontdesk.tenants import services
 from frontdesk.tenants.models import ApiKey, ProviderCredential, Tenant, TenantSettings
 from frontdesk.tenants.tenancy import ConfigVersion, TenantRequired, current_version
+from frontdesk.usage.models import ProviderUsage
 
 pytestmark = pytest.mark.django_db
+
+
+async def gather(rows):
+    return [row async for row in rows]
 
 
 @pytest.fixture
@@ -37,6 +44,19 @@ def alice_key(alice_tenant):
         lambda rows: list(rows.filter(tenant_id=1) | rows.filter(name="x")),
         lambda rows: list(rows.filter(tenant_id=1).union(rows.filter(name="x"))),
         lambda rows: rows.get_or_create(name="x"),
+        lambda rows: rows.aiterator(),
+        lambda rows: rows.filter(name="x").explain(),
+        lambda rows: async_to_sync(rows.filter(name="x").aexplain)(),
+        lambda rows: async_to_sync(gather)(rows.filter(name="x").aiterator()),
+        lambda rows: list(rows.filter(tenant=F("tenant_id"))),
+        lambda rows: list(rows.filter(tenant_id=F("tenant"))),
+        lambda rows: list(rows.filter(tenant__id=Value(1))),
+        lambda rows: list(rows.filter(Q(tenant=F("tenant")))),
+        lambda rows: list(rows.filter(Q(name="x") & Q(tenant=F("tenant")))),
+        lambda rows: list(rows.filter(tenant__in=Tenant.objects.all())),
+        lambda rows: list(rows.filter(tenant__in=Tenant.objects.values("pk"))),
+        lambda rows: list(rows.filter(tenant=Tenant.objects.filter(pk=OuterRef("tenant_id"))[:1])),
+        lambda rows: rows.get(tenant=F("tenant_id")),
     ],
 )
 def test_query_without_a_tenant_is_refused(alice_key, evaluate):
@@ -45,6 +65,11 @@ def test_query_without_a_tenant_is_refused(alice_key, evaluate):
 
     alice_key.refresh_from_db()
     assert alice_key.name == "Alice's shop"
+
+
+def test_set_with_an_expression_in_it_names_no_tenant():
+    with pytest.raises(TenantRequired):
+        ProviderUsage.objects.filter(tenant_id__in=[1, F("tenant_id")]).count()
 
 
 @pytest.mark.parametrize(
@@ -58,10 +83,19 @@ def test_query_without_a_tenant_is_refused(alice_key, evaluate):
         lambda rows, tenant: rows.filter(Q(tenant=tenant, name="x") | Q(tenant_id=tenant.pk)),
         lambda rows, tenant: rows.filter(tenant=tenant).order_by("name").exclude(name="x"),
         lambda rows, tenant: rows.across_tenants().filter(name="Alice's shop"),
+        lambda rows, tenant: rows.filter(tenant_id=str(tenant.pk)),
+        lambda rows, tenant: rows.filter(tenant=SimpleLazyObject(lambda: tenant)),
+        lambda rows, tenant: rows.filter(tenant__in=[tenant]),
+        lambda rows, tenant: rows.filter(tenant_id__in={tenant.pk}),
+        lambda rows, tenant: async_to_sync(gather)(rows.for_tenant(tenant).aiterator()),
     ],
 )
 def test_query_that_names_its_tenant_is_answered(alice_key, alice_tenant, scope):
     assert list(scope(ApiKey.objects, alice_tenant)) == [alice_key]
+
+
+def test_scoped_query_may_be_explained(alice_key, alice_tenant):
+    assert "tenants_apikey" in ApiKey.objects.for_tenant(alice_tenant).explain().lower()
 
 
 def test_mallory_does_not_see_alices_rows(alice_key, mallory_tenant):

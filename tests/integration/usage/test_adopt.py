@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from django.db import OperationalError
+from django.db import DataError, IntegrityError, OperationalError
 
 from frontdesk.gateway.journal import directory as directories
 from frontdesk.gateway.journal import segment
@@ -220,6 +220,30 @@ def test_a_journal_that_cannot_be_read_does_not_keep_the_others(root: Path, db: 
     assert services.drain_orphans(root) == Adoption(directories=1, rows=1)
     assert statuses() == {5: "success"}
     assert directories.listing(root) == [bad.directory.path]
+
+
+@pytest.mark.parametrize("fault", [ValueError, OverflowError, DataError, IntegrityError])
+def test_a_journal_that_cannot_be_replayed_stays_and_does_not_keep_the_others(
+    root: Path, db: None, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
+) -> None:
+    bad, good = leave_behind(root), JournalWriter.open(root, StillClock())
+    good.append(settled(intent(5)))
+    bad.close()
+    good.close()
+    real = ledger.store
+
+    def store(batch: Batch) -> None:
+        if batch.directory == bad.directory.path.name:
+            raise fault("what this orphan holds")
+        real(batch)
+
+    monkeypatch.setattr(ledger, "store", store)
+    assert services.drain_orphans(root) == Adoption(directories=1, rows=1)
+    assert directories.listing(root) == [bad.directory.path]
+    monkeypatch.undo()
+
+    assert services.drain_orphans(root) == Adoption(directories=1, rows=2, interrupted=1)
+    assert statuses() == {1: "success", 2: "interrupted", 5: "success"}
 
 
 def test_a_process_killed_at_work_loses_and_doubles_nothing(root: Path, db: None) -> None:

@@ -1,5 +1,6 @@
 """The journal becomes rows: each call once, its status only forward, whatever is replayed or refused."""
 
+import shutil
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,11 +14,11 @@ from frontdesk.gateway.journal import segment
 from frontdesk.gateway.journal.record import CallStatus, Intent, Settled
 from frontdesk.gateway.journal.writer import JournalWriter
 from frontdesk.gateway.messages import Usage
-from frontdesk.usage import ledger
+from frontdesk.usage import adopt, ledger, selectors
 from frontdesk.usage.drain import Drain
 from frontdesk.usage.ledger import Batch, Entry
 from frontdesk.usage.models import JournalPosition, ProviderUsage, QuarantinedRecord
-from tests.fakes.calls import call_id, intent, settled
+from tests.fakes.calls import StillClock, call_id, intent, settled
 
 
 def rows() -> list[ProviderUsage]:
@@ -204,7 +205,7 @@ def test_the_same_records_twice_count_once(db: None) -> None:
 
 
 def test_a_record_that_no_database_takes_is_set_aside_and_the_others_are_kept(db: None) -> None:
-    poison = msgspec.structs.replace(settled(intent(3)), usage=Usage(2**63, 0, 0, 0, 0))
+    poison = settled(intent(3, tenant_id=2**63))
     calls = [settled(intent(number)) for number in range(8)]
     calls[3] = poison
 
@@ -247,6 +248,55 @@ def test_texts_are_cut_to_what_every_database_takes(db: None) -> None:
     [row] = rows()
     assert (row.model, row.client_request_id) == ("m" * 200, "ab" + "c" * 197)
     assert row.error_message == "e" * 2_000
+
+
+def test_every_text_is_cut_to_the_width_of_its_column(db: None) -> None:
+    names = set(records.TEXT_LIMITS)
+    long = dict.fromkeys(names, "x" * 3_000)
+    caller, of, call = intent(1).caller, intent(1), settled(intent(1))
+    of = msgspec.structs.replace(
+        of,
+        caller=msgspec.structs.replace(caller, **_of(caller, long)),
+        **_of(of, long),
+    )
+    store(msgspec.structs.replace(call, intent=of, **_of(call, long)))
+
+    [row] = rows()
+    assert {name: len(getattr(row, name)) for name in names} == records.TEXT_LIMITS
+    widths = {field.name: field.max_length for field in ProviderUsage._meta.fields if field.name in names}
+    assert widths == {**records.TEXT_LIMITS, "error_message": None}
+
+
+def _of(record: msgspec.Struct, texts: dict[str, str]) -> dict[str, str]:
+    return {name: text for name, text in texts.items() if name in record.__struct_fields__}
+
+
+@pytest.mark.parametrize("beyond", [2**63, 2**64, 2**80])
+def test_a_number_that_no_database_takes_costs_its_excess_and_not_the_row(db: None, beyond: int) -> None:
+    call = msgspec.structs.replace(
+        settled(msgspec.structs.replace(intent(1), max_tokens=beyond), cost=beyond),
+        usage=Usage(beyond, -beyond - 1, beyond, beyond, beyond),
+        latency_ms=beyond,
+        first_token_ms=beyond,
+    )
+    store(call)
+
+    [row] = rows()
+    most = 2**63 - 1
+    assert (row.max_tokens, row.latency_ms, row.first_token_ms) == (most, most, most)
+    assert (row.uncached_input, row.cache_read, row.cache_write) == (most, -most, most)
+    assert (row.output, row.reasoning, row.cost_nano_usd) == (most, most, 10**15)
+    assert QuarantinedRecord.objects.count() == 0
+
+
+def test_rows_with_impossible_numbers_do_not_keep_a_ledger_from_being_summed(db: None) -> None:
+    huge = Usage(2**63, 2**63, 2**63, 2**63, 2**63)
+    store(*[msgspec.structs.replace(settled(intent(number), cost=2**63), usage=huge) for number in range(100)])
+
+    found = selectors.audit()
+
+    assert (found["calls"], found["cost_nano_usd"]) == (100, 100 * 10**15)
+    assert (found["tokens_without_cost"], found["successes_without_usage"]) == (0, 0)
 
 
 def test_an_upsert_never_hides_a_broken_row(db: None) -> None:
@@ -296,8 +346,54 @@ def test_the_thread_outlives_a_database_that_is_away(writer: JournalWriter, monk
 
 
 def test_the_connection_is_left_usable_after_a_refused_batch(db: None) -> None:
-    store(msgspec.structs.replace(settled(intent(3)), latency_ms=2**63))
+    store(settled(intent(3, tenant_id=2**63)))
     store(settled(intent(4)))
 
     assert [row.call_id for row in rows()] == [call_id(4)]
     assert connection.needs_rollback is False
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_whole_directory", [True, False])
+def test_a_journal_that_was_removed_is_failing_and_never_called_flushed(
+    writer: JournalWriter, is_whole_directory: bool
+) -> None:
+    drain = Drain(writer)
+    drain.start()
+    writer.append(settled(intent(1)))
+    assert drain.flush()
+    assert not drain.is_failing
+    if is_whole_directory:
+        shutil.rmtree(writer.directory.path)
+    else:
+        writer.live_segment.unlink()
+    assert drain.is_failing
+
+    writer.append(settled(intent(2)))
+
+    assert not drain.flush(timeout_s=0.5)
+    drain.stop(flush=False)
+    assert drain.is_failing
+    assert [row.call_id for row in rows()] == [call_id(1)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_threads_own_journal_is_drained_beside_an_orphan_that_cannot_be(
+    root: Path, writer: JournalWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orphan = JournalWriter.open(root, StillClock())
+    orphan.append(intent(9))
+    orphan.close()
+
+    def broken(of: Intent) -> Settled:
+        raise ValueError("a fault in what the orphan holds")
+
+    monkeypatch.setattr(adopt, "interrupted", broken)
+    writer.append(settled(intent(1)))
+    drain = Drain(writer)
+    drain.start()
+
+    assert drain.flush()
+    drain.stop()
+    assert [row.call_id for row in rows()] == [call_id(1)]
+    assert orphan.directory.path.exists()

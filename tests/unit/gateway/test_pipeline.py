@@ -188,13 +188,3 @@ def test_what_a_provider_says_of_a_refused_request_is_not_stored() -> None:
         ("bad", ""),
         ("provider_error", "Overloaded"),
     ]
-
-
-def test_long_names_of_a_provider_are_cut() -> None:
-    journal = ListJournal()
-    reply = Reply(id="x", model="m" * 300_000, finish="stop", native_finish="f" * 300_000, usage=USAGE)
-
-    asyncio.run(gateway(ScriptedProvider(reply), journal).complete(ask(), CALLER))
-
-    assert (len(journal.settled[0].served_model), len(journal.settled[0].native_finish)) == (100, 100)
-    assert journal.settled[0].usage == USAGE

@@ -4,9 +4,11 @@ Whoever can take a directory's lock knows that its owner is gone. flock belongs 
 so the same rule holds between processes and within one.
 """
 
+import errno
 import fcntl
 import os
 import random
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -79,6 +81,10 @@ class ProcessDirectory:
         last = segment.sequence_of(names[-1].name) if names else None
         return self.path / segment.file_name((last or 0) + 1, random.SystemRandom().getrandbits(32))
 
+    def begin_segment(self) -> "UnfinishedSegment":
+        """Create the file of the next segment, which no reader sees before it is published."""
+        return UnfinishedSegment(self.next_segment())
+
     def remove(self) -> None:
         """Delete the journal, and release the lock. What is not the journal's stays, without being one any more."""
         unfinished = self.path.glob(f"*{UNFINISHED_SUFFIX}")
@@ -101,6 +107,32 @@ class ProcessDirectory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+class UnfinishedSegment:
+    """A segment that is being made: it gets its name when it is whole."""
+
+    def __init__(self, path: Path) -> None:
+        """Create the file under a name that no reader looks for. OSError when the disk refuses."""
+        self.path = path
+        self.seed = segment.seed_of(path)
+        self._hidden = path.with_suffix(UNFINISHED_SUFFIX)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        self.descriptor = os.open(self._hidden, flags, 0o600)
+
+    def publish(self, payloads: Iterable[bytes]) -> int:
+        """Write the header and the payloads, and show the file to readers; tell its size. OSError undoes it all."""
+        content = segment.MAGIC + b"".join([segment.frame(payload, self.seed) for payload in payloads])
+        try:
+            if os.write(self.descriptor, content) != len(content):
+                raise OSError(errno.ENOSPC, "a new journal segment could not be written whole")
+            # A reader takes every file but the last as complete: the name must not show before the file is sure.
+            self._hidden.rename(self.path)
+        except OSError:
+            os.close(self.descriptor)
+            self._hidden.unlink(missing_ok=True)
+            raise
+        return len(content)
 
 
 def listing(root: Path) -> list[Path]:

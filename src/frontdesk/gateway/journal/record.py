@@ -4,11 +4,40 @@ A settled record is self-contained (it repeats its intent), so that a reader nee
 Encoded with msgpack, as arrays: fields may only ever be added at the end, with a default.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from frontdesk.gateway.messages import Usage
+
+MAX_INTEGER = 2**63 - 1
+"""The largest integer that every database takes, to either side of zero."""
+
+MAX_COST_NANO_USD = 10**15
+"""A million dollars: no call costs more, and the sum of thousands of such costs is still below MAX_INTEGER."""
+
+TEXT_LIMITS: Mapping[str, int] = MappingProxyType(
+    {
+        "request_id": 64,
+        "client_request_id": 200,
+        "subject_type": 100,
+        "subject_id": 200,
+        "operation": 100,
+        "provider": 40,
+        "model": 200,
+        "served_model": 200,
+        "credential_id": 64,
+        "price_source": 200,
+        "finish": 40,
+        "native_finish": 100,
+        "error_class": 40,
+        "error_code": 100,
+        "error_message": 2000,
+    }
+)
+"""The most characters that are kept of a text, by the name of its field."""
 
 CallStatus = Literal["success", "failed", "interrupted", "cancelled", "credits_exhausted", "cached"]
 
@@ -73,6 +102,7 @@ class Settled(msgspec.Struct, frozen=True, array_like=True, tag="settled"):
 
 
 Record = Intent | Settled
+_StructT = TypeVar("_StructT", bound=msgspec.Struct)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Record)
@@ -83,6 +113,23 @@ _INTENT_TAG = _encoder.encode("intent")
 def encode(record: Record) -> bytes:
     """Turn a record into msgpack bytes."""
     return _encoder.encode(record)
+
+
+def fitted(record: _StructT) -> _StructT:
+    """Cut a record's texts and numbers to what fits the journal and the ledger; what fits stays as it is."""
+    names = record.__struct_fields__
+    return msgspec.structs.replace(record, **{name: _fitted(name, getattr(record, name)) for name in names})
+
+
+def _fitted(name: str, value: Any) -> Any:
+    if isinstance(value, msgspec.Struct):
+        return fitted(value)
+    if isinstance(value, str):
+        # What is no text (half of a surrogate pair) cannot be written either.
+        return value[: TEXT_LIMITS.get(name)].encode("utf-8", "replace").decode()
+    if isinstance(value, int) and not isinstance(value, bool):
+        return max(-MAX_INTEGER, min(value, MAX_INTEGER))
+    return value
 
 
 def decode_settled(payload: bytes) -> Settled | None:

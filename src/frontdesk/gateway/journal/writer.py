@@ -1,7 +1,8 @@
 """The writer of this process's journal: one `os.write` per record on the caller's thread, the rest beside it.
 
 What `append` returned from survives the death of the process at once, and a power cut after the next fsync
-(at most 50 ms later). Rotation happens on the flusher thread alone, so that no request ever waits for a disk.
+(at most 50 ms later). Files are made, synced and closed on the flusher thread, while requests go on: a request
+waits for no fsync, and at a rotation for one write and one rename at most, which take as long as an append or two.
 """
 
 import errno
@@ -18,19 +19,15 @@ from frontdesk.gateway.clock import Clock, uuid7
 from frontdesk.gateway.errors import JournalUnavailable
 from frontdesk.gateway.journal import record as records
 from frontdesk.gateway.journal import segment
-from frontdesk.gateway.journal.directory import (
-    PROBE_NAME,
-    UNFINISHED_SUFFIX,
-    ProcessDirectory,
-    sync_directory,
-)
-from frontdesk.gateway.journal.record import Intent, Record, Settled
+from frontdesk.gateway.journal.directory import PROBE_NAME, ProcessDirectory, UnfinishedSegment, sync_directory
+from frontdesk.gateway.journal.record import Intent, Record
 
 ROTATE_BYTES = 64 << 20
 ROTATE_AGE_S = 60.0
 FLUSH_INTERVAL_S = 0.05
 PROBE_INTERVAL_S = 1.0
 PROBE_BYTES = 1 << 16
+REMOVED = "The journal's live file was removed from the data directory; put it back or restart Frontdesk."
 
 logger = structlog.get_logger()
 
@@ -58,15 +55,15 @@ class JournalWriter:
         self._lock = threading.Lock()
         self._closing_lock = threading.Lock()
         """Held around whatever closes or syncs a file, so that no file is closed while it is being synced."""
-        self._open: dict[bytes, Intent] = {}
-        self._owed: dict[bytes, Settled] = {}
+        self._open: dict[bytes, bytes] = {}
+        """The payloads of the intents that have no settled record yet, by call id."""
+        self._owed: dict[bytes, bytes] = {}
+        """The payloads of settled records that the disk refused. While there are any, there is an error."""
         self._error = ""
         self._is_torn = self._is_dirty = self._is_closed = False
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._descriptor, self._path, self._seed, self._size = self._new_segment()
-        self._initial_size = self._size
-        self._born_s = clock.monotonic()
+        self._begin(directory.begin_segment())
         sync_directory(directory.path)
         self._flusher = threading.Thread(target=self._flush_forever, name="journal-flusher", daemon=True)
         self._flusher.start()
@@ -86,40 +83,46 @@ class JournalWriter:
         """Tell the file that is being written."""
         return self._path
 
+    @property
+    def is_removed(self) -> bool:
+        """Tell whether the file that is being written is gone from its place, so that nobody will ever read it."""
+        with self._lock:
+            return self._is_removed()
+
     def append(self, record: Record) -> None:
         """Write one record, in a few µs. JournalUnavailable, and nothing written, when it does not go in whole.
 
         A settled record that the disk refused is kept and written as soon as it can be, so that a call that was
-        paid for reaches the ledger although its reply could not be sent.
+        paid for reaches the ledger although its reply could not be sent. For the same reason one that is too long
+        is written with its texts cut (`records.TEXT_LIMITS`), where an intent is refused.
         """
-        payload = records.encode(record)
-        if len(payload) > segment.MAX_PAYLOAD_BYTES:
-            raise JournalUnavailable(f"The call's record takes {len(payload)} bytes, more than the journal can hold.")
+        payload = _payload(record)
         with self._lock:
             if self._is_closed or self._process_id != os.getpid():
                 raise JournalUnavailable("The journal of this process is closed; restart Frontdesk.")
             if isinstance(record, Intent):
                 self._write(payload)
-                self._open[record.call_id] = record
+                self._open[record.call_id] = payload
             else:
                 call_id = record.intent.call_id
                 if call_id in self._open:
-                    self._owed[call_id] = record
+                    self._owed[call_id] = payload
                 self._write(payload)
                 self._open.pop(call_id, None)
                 self._owed.pop(call_id, None)
+            if self._owed:
+                with suppress(JournalUnavailable):  # this record is written; the probe goes on with the others
+                    self._pay_owed()
 
     def rotate(self) -> None:
         """Start a new segment with the open intents; sync and close the old one. OSError if the disk refuses."""
         with self._closing_lock:
+            if self._is_closed:
+                return
+            fresh = self.directory.begin_segment()
             with self._lock:
-                if self._is_closed:
-                    return
                 old = self._descriptor
-                self._descriptor, self._path, self._seed, self._size = self._new_segment()
-                self._initial_size = self._size
-                self._born_s = self._clock.monotonic()
-                self._is_torn = False
+                self._begin(fresh)
             try:
                 os.fsync(old)
             finally:
@@ -130,12 +133,12 @@ class JournalWriter:
     def health(self) -> JournalHealth:
         """Tell whether the journal can be written, and how much lies in it."""
         with self._lock:
-            return JournalHealth(
-                is_writable=not (self._error or self._is_closed),
-                last_error=self._error,
-                bytes=self.directory.size_bytes(),
-                open_intents=len(self._open),
-            )
+            error = REMOVED if self._is_removed() else self._error
+            is_writable = not (error or self._is_closed)
+            open_intents = len(self._open)
+        return JournalHealth(
+            is_writable=is_writable, last_error=error, bytes=self.directory.size_bytes(), open_intents=open_intents
+        )
 
     def close(self) -> None:
         """Sync the live file, stop the thread and release the directory. Calling it again does nothing."""
@@ -156,6 +159,8 @@ class JournalWriter:
 
     def _write(self, payload: bytes) -> None:
         """Append one record to the live file, or leave the file as it was. The lock is held."""
+        if self._error and self._is_removed():
+            raise JournalUnavailable(REMOVED)
         data = segment.frame(payload, self._seed)
         try:
             if self._is_torn:
@@ -186,31 +191,27 @@ class JournalWriter:
     def _failed(self, error: OSError) -> None:
         if not self._error:
             logger.error("journal_unwritable", directory=str(self.directory.path), reason=str(error))
+            self._wake.set()
         self._error = str(error)
-        self._wake.set()
 
     def _recovered(self) -> None:
         logger.info("journal_writable_again", directory=str(self.directory.path))
         self._error = ""
 
-    def _new_segment(self) -> tuple[int, Path, int, int]:
-        """Make a file that holds the header and the open intents; it gets its name when it is whole."""
-        path = self.directory.next_segment()
-        seed = segment.seed_of(path)
-        frames = [segment.frame(records.encode(intent), seed) for intent in self._open.values()]
-        content = segment.MAGIC + b"".join(frames)
-        hidden = path.with_suffix(UNFINISHED_SUFFIX)
-        descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    def _begin(self, fresh: UnfinishedSegment) -> None:
+        """Go over to a new file, which starts with the open intents. The lock is held; OSError changes nothing."""
+        self._size = self._initial_size = fresh.publish(self._open.values())
+        self._descriptor, self._path, self._seed = fresh.descriptor, fresh.path, fresh.seed
+        self._born_s = self._clock.monotonic()
+        self._is_torn = False
+
+    def _is_removed(self) -> bool:
+        if self._is_closed:
+            return False
         try:
-            if os.write(descriptor, content) != len(content):
-                raise OSError(errno.ENOSPC, "a new journal segment could not be written whole")
-            # A reader takes every file but the last as complete: the name must not show before the file is sure.
-            hidden.rename(path)
-        except OSError:
-            os.close(descriptor)
-            hidden.unlink(missing_ok=True)
-            raise
-        return descriptor, path, seed, len(content)
+            return not os.path.samestat(self._path.stat(), os.fstat(self._descriptor))
+        except OSError:  # gone, or out of everybody's reach
+            return True
 
     def _flush_forever(self) -> None:
         while not self._stopping.is_set():
@@ -235,6 +236,8 @@ class JournalWriter:
             self.progress.set()
             with self._closing_lock:
                 os.fsync(self._descriptor)
+            if self.is_removed:
+                raise FileNotFoundError(errno.ENOENT, REMOVED)
 
     def _patience_s(self) -> float:
         if self._error:
@@ -252,10 +255,10 @@ class JournalWriter:
         return self._size > self._initial_size
 
     def _pay_owed(self) -> None:
-        for settled in tuple(self._owed.values()):
-            self._write(records.encode(settled))
-            self._open.pop(settled.intent.call_id, None)
-            del self._owed[settled.intent.call_id]
+        for call_id, payload in tuple(self._owed.items()):
+            self._write(payload)
+            self._open.pop(call_id, None)
+            del self._owed[call_id]
 
     def _probe(self) -> None:
         """Find out whether the disk takes bytes again, beside the live file; then write what is owed."""
@@ -264,10 +267,25 @@ class JournalWriter:
             path.write_bytes(bytes(PROBE_BYTES))
             with self._lock:
                 self._pay_owed()
-                if self._error:
+                if self._error and not self._is_removed():
                     self._recovered()
         except (OSError, JournalUnavailable):
             logger.debug("journal_still_unwritable", directory=str(self.directory.path))
         finally:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
+
+
+def _payload(record: Record) -> bytes:
+    """Encode a record. Of a settled one what cannot be written is cut: its call was made and must be accounted for."""
+    try:
+        payload = records.encode(record)
+    except (OverflowError, UnicodeEncodeError) as error:
+        if isinstance(record, Intent):
+            raise JournalUnavailable("The call's record holds a number or a text that cannot be written.") from error
+        return records.encode(records.fitted(record))
+    if len(payload) <= segment.MAX_PAYLOAD_BYTES:
+        return payload
+    if isinstance(record, Intent):
+        raise JournalUnavailable(f"The call's record takes {len(payload)} bytes, more than the journal can hold.")
+    return records.encode(records.fitted(record))

@@ -2,11 +2,13 @@
 
 import errno
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from frontdesk.gateway.errors import JournalUnavailable
 from frontdesk.gateway.journal import directory as directories
@@ -15,6 +17,7 @@ from frontdesk.gateway.journal.directory import ProcessDirectory
 from frontdesk.gateway.journal.record import Record
 from frontdesk.gateway.journal.segment import Damage
 from frontdesk.gateway.journal.writer import JournalWriter
+from frontdesk.gateway.messages import Usage
 from tests.fakes.calls import StillClock, intent, settled
 
 
@@ -23,6 +26,14 @@ def writer(tmp_path: Path) -> Iterator[JournalWriter]:
     writer = JournalWriter.open(tmp_path / "journal", StillClock())
     yield writer
     writer.close()
+
+
+@pytest.fixture
+def no_probe() -> Iterator[None]:
+    """Keep the writer's own thread from finding out that a disk takes bytes again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("frontdesk.gateway.journal.writer.FLUSH_INTERVAL_S", 60.0)
+        yield
 
 
 def on_disk(directory: Path) -> list[list[Record | Damage]]:
@@ -96,7 +107,7 @@ def test_a_failed_rotation_leaves_the_old_segment_live(writer: JournalWriter, mo
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS])
 def test_a_refused_record_leaves_nothing_and_refuses_the_call(
-    writer: JournalWriter, monkeypatch: pytest.MonkeyPatch, code: int
+    no_probe: None, writer: JournalWriter, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     def refuse(descriptor: int, data: bytes) -> int:
         raise OSError(code, os.strerror(code))
@@ -149,7 +160,7 @@ def test_what_could_not_be_taken_back_is_taken_back_before_the_next_record(
 
 
 def test_a_settled_record_that_was_refused_is_written_when_the_disk_takes_it(
-    writer: JournalWriter, monkeypatch: pytest.MonkeyPatch
+    no_probe: None, writer: JournalWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(descriptor: int, data: bytes) -> int:
         raise OSError(errno.ENOSPC, "full")
@@ -262,3 +273,165 @@ def test_a_lock_on_a_directory_that_was_removed_meanwhile_is_worth_nothing(
     monkeypatch.setattr(os, "open", open_then_lose)
 
     assert ProcessDirectory.adopt(path) is None
+
+
+def full(descriptor: int, data: bytes) -> int:
+    raise OSError(errno.ENOSPC, "full")
+
+
+def test_what_is_owed_is_written_with_the_next_record_that_the_disk_takes(
+    no_probe: None, writer: JournalWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = [intent(number) for number in range(3)]
+    for call in calls:
+        writer.append(call)
+    refusing(monkeypatch, full)
+    for call in calls[:2]:
+        with pytest.raises(JournalUnavailable):
+            writer.append(settled(call))
+    monkeypatch.undo()
+
+    writer.append(settled(calls[2]))
+
+    assert on_disk(writer.directory.path) == [
+        [*calls, settled(calls[2]), settled(calls[0]), settled(calls[1])],
+    ]
+    assert (writer.health().open_intents, writer.health().is_writable) == (0, True)
+
+
+def test_a_record_that_went_in_is_not_refused_because_an_owed_one_was(
+    no_probe: None, writer: JournalWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.append(intent(1))
+    refusing(monkeypatch, full)
+    with pytest.raises(JournalUnavailable):
+        writer.append(settled(intent(1)))
+    monkeypatch.undo()
+    answers = iter([os.write, full])
+    refusing(monkeypatch, lambda descriptor, data: next(answers)(descriptor, data))
+
+    writer.append(intent(2))
+
+    health = writer.health()
+    monkeypatch.undo()
+    assert (health.open_intents, health.is_writable) == (2, False)
+    writer.append(settled(intent(2)))
+    assert on_disk(writer.directory.path) == [[intent(1), intent(2), settled(intent(2)), settled(intent(1))]]
+
+
+def test_a_settled_record_too_long_for_the_journal_is_written_with_its_texts_cut(writer: JournalWriter) -> None:
+    writer.append(intent(1, client_request_id="x" * 200_000))
+    whole = settled(intent(1, client_request_id="x" * 200_000))
+
+    writer.append(replace(whole, served_model="m" * 300_000, native_finish="\U0001f600" * 300_000))
+
+    cut = replace(
+        settled(intent(1, client_request_id="x" * 200)), served_model="m" * 200, native_finish="\U0001f600" * 100
+    )
+    assert on_disk(writer.directory.path)[0][1] == cut
+    assert writer.health().open_intents == 0
+
+
+def test_a_settled_record_with_what_no_journal_can_write_is_written_with_the_nearest(writer: JournalWriter) -> None:
+    writer.append(intent(1))
+    usage = Usage(2**80, -(2**80), 5, 0, 0)
+
+    writer.append(replace(settled(intent(1), cost=2**80), usage=usage, native_finish="a\ud800b"))
+
+    cut = replace(settled(intent(1), cost=2**63 - 1), usage=Usage(2**63 - 1, 1 - 2**63, 5, 0, 0), native_finish="a?b")
+    assert on_disk(writer.directory.path) == [[intent(1), cut]]
+
+
+def test_an_intent_that_cannot_be_written_is_refused(writer: JournalWriter) -> None:
+    for broken in (replace(intent(1), max_tokens=2**64), intent(1, client_request_id="\ud800")):
+        with pytest.raises(JournalUnavailable, match="cannot be written"):
+            writer.append(broken)
+
+    assert on_disk(writer.directory.path) == [[]]
+    assert (writer.health().is_writable, writer.health().open_intents) == (True, 0)
+
+
+def test_a_settled_record_that_was_cut_is_owed_as_any_other(
+    no_probe: None, writer: JournalWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.append(intent(1))
+    refusing(monkeypatch, full)
+    with pytest.raises(JournalUnavailable):
+        writer.append(replace(settled(intent(1)), served_model="m" * 300_000))
+    monkeypatch.undo()
+
+    writer.append(intent(2))
+
+    assert on_disk(writer.directory.path) == [
+        [intent(1), intent(2), replace(settled(intent(1)), served_model="m" * 200)]
+    ]
+
+
+@pytest.mark.parametrize("is_whole_directory", [True, False])
+def test_a_journal_that_was_removed_is_not_writable(writer: JournalWriter, is_whole_directory: bool) -> None:
+    writer.append(intent(1))
+    assert not writer.is_removed
+    if is_whole_directory:
+        shutil.rmtree(writer.directory.path)
+    else:
+        writer.live_segment.unlink()
+
+    health = writer.health()
+
+    assert writer.is_removed
+    assert not health.is_writable
+    assert "removed" in health.last_error
+
+
+def test_a_journal_that_was_moved_away_is_not_writable(writer: JournalWriter) -> None:
+    writer.directory.path.rename(writer.directory.path.with_name("elsewhere"))
+
+    assert writer.is_removed
+    assert not writer.health().is_writable
+
+
+def test_a_closed_journal_is_not_called_removed(writer: JournalWriter) -> None:
+    writer.close()
+
+    assert not writer.is_removed
+    assert (writer.health().is_writable, writer.health().last_error) == (False, "")
+
+
+def test_calls_go_on_while_a_new_segment_is_created(writer: JournalWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.open
+    waited: list[bool] = []
+
+    def slow_open(path: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_EXCL:
+            request = threading.Thread(target=lambda: [writer.append(r) for r in (settled(intent(1)), intent(3))])
+            request.start()
+            request.join(5)
+            waited.append(request.is_alive())
+        return real(path, flags, mode)
+
+    writer.append(intent(1))
+    writer.append(intent(2))
+    monkeypatch.setattr(os, "open", slow_open)
+
+    writer.rotate()
+
+    monkeypatch.undo()
+    assert waited == [False]
+    assert on_disk(writer.directory.path) == [
+        [intent(1), intent(2), settled(intent(1)), intent(3)],
+        [intent(2), intent(3)],
+    ]
+
+
+def test_a_journal_that_was_removed_refuses_calls_until_it_is_back(writer: JournalWriter) -> None:
+    place, elsewhere = writer.directory.path, writer.directory.path.with_name("elsewhere")
+    place.rename(elsewhere)
+    with pytest.raises(JournalUnavailable, match="removed"):
+        for number in range(1_000_000):  # taken until the writer's thread looks
+            writer.append(intent(number))
+
+    elsewhere.rename(place)
+    writer.append(intent(1_000_000))
+
+    assert on_disk(place)[0][-1] == intent(1_000_000)
+    assert writer.health().is_writable
