@@ -25,7 +25,7 @@ class HealthApi:
         errors = []
         journal = self._process.journal.health()
         if not journal.is_writable:
-            errors.append(f"The journal cannot be written, so no model is asked: {journal.last_error}.")
+            errors.append(f"The journal cannot be written, so no model is asked: {journal.last_error}")
         elif self._process.drain.is_failing:
             errors.append("The database does not take the ledger's rows; calls wait in the journal.")
         try:
