@@ -1,5 +1,6 @@
 """Runs the web process: the socket, the event loop, the signals."""
 
+import asyncio
 import fcntl
 import json
 import os
@@ -9,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import cast
 
+import structlog
 import uvicorn
 from django.conf import settings
 
@@ -21,6 +24,9 @@ THREAD_SWITCH_S = 0.0005
 GRACE_S = 30
 """How long running requests may take to end after SIGTERM."""
 _BACKLOG = 2048
+_SWEEP_S = 1.0
+
+logger = structlog.get_logger()
 
 
 class CannotServe(Exception):
@@ -53,7 +59,25 @@ def run(host: str, port: int) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Ends with status 0 after a signal: uvicorn's own way is to raise the signal again."""
+    """Drops clients that take too long; ends with status 0 after a signal, where uvicorn raises the signal again."""
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until a signal comes, and watch the clients until the last one is gone."""
+        sweep = asyncio.create_task(self._sweep())
+        try:
+            await super().serve(sockets)
+        finally:
+            sweep.cancel()
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            for connection in list(self.server_state.connections):
+                try:
+                    cast(FrontdeskProtocol, connection).check(loop.time(), is_ending=self.should_exit)
+                except Exception:  # one connection's failure must not leave the others unwatched
+                    logger.exception("connection_check_failed")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop taking connections and finish what runs; a second signal does not wait."""
