@@ -116,13 +116,12 @@ def defined_names(tree: ast.Module) -> Iterator[str]:
 
 _HOMES = re.compile(r"(?<![\w.~>-])/(?:home|Users|root|work|workspace|builds)/[\w.-]+")
 _INDEX_HOSTS = re.compile(r"https?://[^\s\"'/]*(?:pypi|registry|artifact|nexus|devpi|mirror)[^\s\"'/]*", re.IGNORECASE)
-_PUBLIC = ("https://pypi.org", "https://registry.npmjs.org")
 
 
 def local_places(text: str, own_places: tuple[str, ...] = ()) -> list[str]:
     """List paths of somebody's machine and addresses of package registries in a text."""
     found = _HOMES.findall(text)
-    found += [host for host in _INDEX_HOSTS.findall(text) if host not in _PUBLIC]
+    found += _INDEX_HOSTS.findall(text)
     return found + [place for place in own_places if re.search(rf"(?<![\w.~/-]){re.escape(place)}(?![\w-])", text)]
 
 
