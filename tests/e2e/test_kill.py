@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import openai
 import pytest
 from openai import OpenAI
@@ -65,7 +66,7 @@ def test_a_stream_that_dies_is_interrupted(frontdesk: Frontdesk) -> None:
         request_id = stream.response.headers["x-request-id"]
         next(iter(stream))
         frontdesk.kill()
-        with pytest.raises((openai.APIError, OSError, Exception)):
+        with pytest.raises((openai.APIError, httpx2.TransportError)):
             list(stream)
 
     (call,) = frontdesk.last_calls()
@@ -106,6 +107,8 @@ class Load:
         self.frontdesk = frontdesk
         self.acknowledged: list[str] = []
         self.begun: list[str] = []
+        self.failures: list[str] = []
+        """What went wrong other than a connection that was cut: any refusal by status is one."""
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._ask, args=(seed,)) for seed in range(CLIENTS)]
 
@@ -126,10 +129,10 @@ class Load:
                 with client_of(self.frontdesk) as client:
                     while not self._stopping.is_set():
                         self._ask_once(client, streamed=chance.random() < 0.3)
-            except (openai.APIError, OSError, ValueError):
+            except (openai.APIConnectionError, httpx2.TransportError):  # a cut stream lets the HTTP library's through
                 time.sleep(0.05)  # the server is away
-            except Exception as error:  # noqa: BLE001 - the SDK lets its HTTP library's own errors through in a stream
-                assert "httpx" in type(error).__module__, error
+            except Exception as error:  # noqa: BLE001 - a thread's own would be lost
+                self.failures.append(repr(error))
 
     def _ask_once(self, client: OpenAI, *, streamed: bool) -> None:
         if not streamed:
@@ -170,6 +173,7 @@ def test_no_acknowledged_call_is_lost_or_doubled_under_kills(frontdesk: Frontdes
     print(Counter(statuses.values()))
 
     assert len(load.acknowledged) > 20 * KILLS
+    assert load.failures == []
     assert (lost, doubled, uncut) == ([], [], [])
     assert set(statuses.values()) <= {"success", "interrupted"}
     # An intent is on disk before its request leaves, so a kill in between leaves a row that the provider never saw.
