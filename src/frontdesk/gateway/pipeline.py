@@ -24,6 +24,7 @@ logger = structlog.get_logger()
 
 _MOST_TARGETS = 10_000
 _MOST_HELD_DELTAS = 1_000
+_MOST_HELD_BYTES = 1024 * 1024
 _NOTHING_USED = Usage(source="estimated")
 
 
@@ -126,6 +127,7 @@ class Stream:
     @staticmethod
     async def _run(call: "_Call", provider: ProviderPort, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
         held: list[Delta] = []
+        held_bytes = 0
         with call:
             async with aclosing(provider.stream(request, call.target)) as batches:
                 async for batch in batches:
@@ -134,7 +136,8 @@ class Stream:
                         yield batch
                         continue
                     held.extend(batch)
-                    if len(held) > _MOST_HELD_DELTAS and not call.has_content:
+                    held_bytes += sum(len(delta.native.body) for delta in batch if delta.native is not None)
+                    if (len(held) > _MOST_HELD_DELTAS or held_bytes > _MOST_HELD_BYTES) and not call.has_content:
                         raise ProviderError("The provider sends events without content.", code="empty_answer")
                     if call.has_content:
                         yield held

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from frontdesk.gateway.errors import CallerError, InternalError, JournalUnavailable, ProviderError, Stated
-from frontdesk.gateway.messages import Delta, Reply, Usage
+from frontdesk.gateway.messages import Delta, NativeReply, Reply, Usage
 from tests.fakes.gateway import CALLER, HeldClock, ListJournal, ScriptedProvider, ask, gateway
 
 USAGE = Usage(uncached_input=10, cache_read=4, output=3, reasoning=2)
@@ -163,9 +163,17 @@ def test_a_provider_without_a_key_cannot_serve() -> None:
     assert not served.can_serve(CALLER.tenant_id, "simulated/echo")  # this gateway has no such wire
 
 
-async def test_a_stream_that_never_says_anything_is_given_up() -> None:
+@pytest.mark.parametrize(
+    "silence",
+    [
+        [[Delta(id="x")] * 100] * 20,
+        [[Delta(id="x", native=NativeReply("openai", b" " * 400_000))]] * 3,
+    ],
+    ids=["many", "large"],
+)
+async def test_a_stream_that_never_says_anything_is_given_up(silence: list[list[Delta]]) -> None:
     journal = ListJournal()
-    provider = ScriptedProvider(*[[Delta(id="x")] * 100] * 20)
+    provider = ScriptedProvider(*silence)
 
     with pytest.raises(ProviderError) as caught:
         async for _ in gateway(provider, journal).stream(ask(stream=True), CALLER):
