@@ -6,6 +6,7 @@ import random
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterable
+from typing import cast
 
 import httptools
 
@@ -171,8 +172,7 @@ class _Connection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are no instances of it
         self.peer = str(transport.get_extra_info("peername"))
         self._server.opened(self)
 

@@ -9,7 +9,7 @@ from frontdesk.project.errors import ConfigurationError
 
 SQLITE_TIMEOUT_S = 20
 _PRAGMAS = (
-    "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000; PRAGMA mmap_size=134217728; PRAGMA temp_store=MEMORY; "
+    "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-4000; PRAGMA mmap_size=134217728; PRAGMA temp_store=MEMORY; "
     "PRAGMA journal_size_limit=67108864"
 )
 

@@ -9,7 +9,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
 # Their debug level prints SQL with values, headers or bodies.
-_TALKATIVE = ("django.db.backends", "aiohttp", "asyncio", "httptools", "openai")
+_TALKATIVE = ("django.db.backends", "asyncio", "httptools", "openai")
 
 
 def configure(options: dict[str, Any]) -> None:

@@ -19,8 +19,8 @@ class EventParser:
 
     def feed(self, piece: bytes) -> list[Event]:
         """Give the events that this piece completes. ProviderError if one grows over the limit."""
-        if piece[:6] == b"data: " and self._is_between_events() and _is_one_event(piece):
-            return [("", piece[6:-2])]
+        if piece[:6] == b"data: " and self._is_between_events() and (plain := _plain_events(piece)):
+            return plain
         text = self._rest + piece if self._rest else piece
         if self._is_start:
             if len(text) < 3 and b"\xef\xbb\xbf".startswith(text):
@@ -69,6 +69,13 @@ class EventParser:
             self._name = line[6:].strip().decode("utf-8", "replace")
 
 
-def _is_one_event(piece: bytes) -> bool:
-    """Tell whether a piece is one whole event of one line, as most pieces are: those need no parsing."""
-    return piece.find(b"\n") == len(piece) - 2 and piece[-1:] == b"\n" and b"\r" not in piece
+def _plain_events(piece: bytes) -> list[Event]:
+    """Read a piece of whole events of one line each, as most pieces are: those need no parsing. Empty for others."""
+    if piece[-2:] != b"\n\n" or b"\r" in piece:
+        return []
+    events = []
+    for block in piece[:-2].split(b"\n\n"):
+        if block[:6] != b"data: " or b"\n" in block:
+            return []
+        events.append(("", block[6:]))
+    return events
