@@ -46,8 +46,9 @@ format: $(VENV)/.installed-test  ## Format the code and sort its imports
 	$(BIN)/ruff check --fix --select I .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.installed-test  ## Measure the gateway against a mock provider (wrk; JSON on stdout)
+bench: $(VENV)/.installed-test  ## Measure the gateway against a mock provider, and its budgets (wrk; JSON on stdout)
 	@$(BIN)/python -m benches.gateway --seconds $(SECONDS_EACH)
+	@$(BIN)/python -m benches.budgets
 
 nightly: $(VENV)/.installed-test  ## Run every test with many more generated examples
 	TEST_KILLS=50 $(BIN)/pytest -p tests.nightly

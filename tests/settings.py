@@ -19,4 +19,12 @@ for _name in ("PORT", "LOG_LEVEL"):
     os.environ.pop(_name, None)
 os.environ.update(ENVIRONMENT="test", FRONTDESK_DATA_DIR=_DATA_DIR)
 
+if os.environ.get("TEST_DATABASE") == "postgres":
+    from tests.services import shared  # (only here: the fast tests start no server)
+
+    os.environ["FRONTDESK_DATABASE_URL"] = shared.postgres().url("frontdesk")
+
 from frontdesk.project.settings import *  # noqa: E402, F403 (after the environment is made)
+
+# What the tests start themselves has an environment of its own; nothing of theirs may reach this run's database.
+os.environ.pop("FRONTDESK_DATABASE_URL", None)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
+from frontdesk.gateway.budgets.engine import Budgets
 from frontdesk.gateway.errors import JournalUnavailable
 from frontdesk.gateway.journal.record import Caller, Intent, Record, Settled
 from frontdesk.gateway.messages import Delta, Message, Reply, Request
 from frontdesk.gateway.pipeline import Gateway
 from frontdesk.gateway.snapshot import Credential, Model, Price, Provider, Snapshot, Target, Tenant, index_bare_names
+from frontdesk.gateway.stores.memory import MemoryBudgets
 from frontdesk.gateway.vault import Sealed
 
 OPERATOR_ID, ALICE_ID, MALLORY_ID = 1, 2, 3
@@ -130,12 +132,21 @@ def snapshot(**changes: object) -> Snapshot:
     return Snapshot(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def gateway(provider: ScriptedProvider, journal: ListJournal, clock: HeldClock | None = None) -> Gateway:
+def gateway(
+    provider: ScriptedProvider,
+    journal: ListJournal,
+    clock: HeldClock | None = None,
+    *,
+    configuration: Snapshot | None = None,
+    budgets: Budgets | None = None,
+) -> Gateway:
+    clock = clock or HeldClock()
     return Gateway(
-        snapshots=FixedSnapshot(snapshot()),
+        snapshots=FixedSnapshot(configuration or snapshot()),
         providers={"openai": provider},
         journal=journal,
-        clock=clock or HeldClock(),
+        budgets=budgets or Budgets(MemoryBudgets(clock)),
+        clock=clock,
     )
 
 

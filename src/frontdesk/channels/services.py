@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
+
 from frontdesk.channels.models import Widget
+from frontdesk.tenants import audit
 from frontdesk.tenants.models import Tenant
 
 
@@ -15,5 +18,7 @@ def create_widget(tenant: Tenant, *, name: str, **settings: Any) -> Widget:
     """
     widget = Widget(tenant=tenant, name=name.strip(), **settings)
     widget.full_clean()
-    widget.save()
+    with transaction.atomic():
+        widget.save()
+        audit.record(widget.tenant_id, "widget.created", widget, {"key": widget.key})
     return widget

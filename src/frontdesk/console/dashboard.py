@@ -10,7 +10,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from frontdesk.console import display, selectors
+from frontdesk.console.access import access_of
 from frontdesk.console.selectors import Day, Inventory, Service
+from frontdesk.tenants import scopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +64,25 @@ class Bar:
 
 
 def context(request: HttpRequest, page: dict[str, Any]) -> dict[str, Any]:
-    """Put the figures into the first page's context; refused to all but the operator."""
-    if not request.user.is_superuser:
+    """Put the figures into the first page's context: of all tenants for the operator, of their own for members."""
+    access = access_of(request)
+    if not access.is_any:
         raise PermissionDenied
-    zone = selectors.operator_zone()
-    week = selectors.days(zone)
-    today, lately = (selectors.service(selectors.midnight(zone, ago)) for ago in (0, selectors.DAYS - 1))
+    tenant_ids = None if access.is_operator else access.tenants_with(scopes.ANALYTICS_VIEW)
+    shown = {**page, "title": "Overview", "sees_figures": tenant_ids is None or bool(tenant_ids)}
+    if not shown["sees_figures"]:
+        return shown
+    zone = selectors.zone_of(tenant_ids)
+    week = selectors.days(zone, tenant_ids)
+    today, lately = (selectors.service(selectors.midnight(zone, ago), tenant_ids) for ago in (0, selectors.DAYS - 1))
+    is_operator = access.is_operator
     return {
-        **page,
-        "title": "Overview",
+        **shown,
         "zone": str(zone),
         "periods": [_period("Today", week[-1:], today), _period("Last 7 days", week, lately)],
         "bars": bars(week),
-        "failures": selectors.recent_failures(),
-        "steps": steps(selectors.inventory(), has_conversation=lately.conversations > 0),
+        "failures": selectors.recent_failures(tenant_ids),
+        "steps": steps(selectors.inventory(), has_conversation=lately.conversations > 0) if is_operator else [],
         "has_calls": any(day.calls for day in week),
     }
 

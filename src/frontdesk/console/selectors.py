@@ -1,4 +1,7 @@
-"""The figures of the first page, each computed from rows of the ledger and the conversations."""
+"""The figures of the first page, each computed from rows of the ledger and the conversations.
+
+Figures are of some tenants, or of all where `tenant_ids` is None: the operator's.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Q, Sum
@@ -64,9 +68,20 @@ class Inventory:
     knowledge_entries: int
 
 
-def operator_zone() -> zoneinfo.ZoneInfo:
-    """Give the zone of the operator's days."""
+TenantIds = frozenset[int] | None
+
+
+def zone_of(tenant_ids: TenantIds) -> zoneinfo.ZoneInfo:
+    """Give the zone in which days are shown: the tenants' if they share one, else the operator's."""
+    if tenant_ids:
+        zones = set(Tenant.objects.filter(pk__in=tenant_ids).values_list("timezone", flat=True))
+        if len(zones) == 1:
+            return zoneinfo.ZoneInfo(zones.pop())
     return zoneinfo.ZoneInfo(tenants.operator().timezone)
+
+
+def _rows(model: type[Any], tenant_ids: TenantIds) -> Any:
+    return model.objects.across_tenants() if tenant_ids is None else model.objects.filter(tenant_id__in=tenant_ids)
 
 
 def midnight(zone: zoneinfo.ZoneInfo, days_ago: int = 0) -> datetime:
@@ -75,16 +90,16 @@ def midnight(zone: zoneinfo.ZoneInfo, days_ago: int = 0) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone)
 
 
-def days(zone: zoneinfo.ZoneInfo) -> list[Day]:
-    """Compute the last days' calls of all tenants, oldest first, today last: a query a day on a range of ids."""
+def days(zone: zoneinfo.ZoneInfo, tenant_ids: TenantIds = None) -> list[Day]:
+    """Compute the last days' calls, oldest first, today last: a query a day on a range of ids."""
     begins = [midnight(zone, days_ago) for days_ago in range(DAYS - 1, -2, -1)]
-    return [_day(begin, end) for begin, end in pairwise(begins)]
+    return [_day(begin, end, tenant_ids) for begin, end in pairwise(begins)]
 
 
-def _day(begin: datetime, end: datetime) -> Day:
+def _day(begin: datetime, end: datetime, tenant_ids: TenantIds) -> Day:
     was_attempted = ~Q(status__in=_NOT_ATTEMPTED)
     has_tokens = Q(output__gt=0) | Q(uncached_input__gt=0)
-    sums = call_ids.between(ProviderUsage.objects.across_tenants(), begin, end).aggregate(
+    sums = call_ids.between(_rows(ProviderUsage, tenant_ids), begin, end).aggregate(
         calls=Count("pk"),
         attempts=Count("pk", filter=was_attempted),
         successes=Count("pk", filter=Q(status="success")),
@@ -95,22 +110,22 @@ def _day(begin: datetime, end: datetime) -> Day:
     return Day(day=begin.date(), **sums)
 
 
-def service(since: datetime) -> Service:
-    """Compute what customers of all tenants got since a moment."""
-    answered = Turn.objects.across_tenants().filter(started_at__gte=since, status=Turn.Status.ANSWERED)
+def service(since: datetime, tenant_ids: TenantIds = None) -> Service:
+    """Compute what customers got since a moment."""
+    answered = _rows(Turn, tenant_ids).filter(started_at__gte=since, status=Turn.Status.ANSWERED)
     by_kind = dict(answered.order_by().values_list("source_kind").annotate(answers=Count("pk")))
     return Service(
-        conversations=Conversation.objects.across_tenants().filter(created_at__gte=since).count(),
+        conversations=_rows(Conversation, tenant_ids).filter(created_at__gte=since).count(),
         by_model=by_kind.get("model", 0),
         by_knowledge=by_kind.get("knowledge", 0),
         by_default=by_kind.get("default", 0),
     )
 
 
-def recent_failures(limit: int = 5) -> list[ProviderUsage]:
+def recent_failures(tenant_ids: TenantIds = None, limit: int = 5) -> list[ProviderUsage]:
     """List the last failed calls of the last days, newest first."""
     since = clock.now() - timedelta(days=DAYS)
-    rows = call_ids.since(ProviderUsage.objects.across_tenants(), since)
+    rows = call_ids.since(_rows(ProviderUsage, tenant_ids), since)
     return list(rows.filter(status="failed").order_by("-call_id")[:limit])
 
 

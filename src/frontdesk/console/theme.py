@@ -24,7 +24,8 @@ def _icon(request: object) -> str:
 
 
 def _item(title: str, icon: str, model: str) -> dict[str, Any]:
-    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist")}
+    """Name a page; who may open it is asked by `site.ConsoleSite`, of the page of the model."""
+    return {"title": title, "icon": icon, "model": model, "link": reverse_lazy(f"admin:{model}_changelist")}
 
 
 _NAVIGATION = [
@@ -43,6 +44,7 @@ _NAVIGATION = [
         "separator": True,
         "items": [
             _item("Calls", "receipt_long", "usage_providerusage"),
+            _item("Budgets", "savings", "usage_budget"),
             _item("Provider keys", "key", "tenants_providercredential"),
             _item("Providers", "hub", "usage_llmprovider"),
             _item("Models", "neurology", "usage_llmmodel"),
@@ -56,7 +58,9 @@ _NAVIGATION = [
         "items": [
             _item("Tenants", "storefront", "tenants_tenant"),
             _item("API keys", "vpn_key", "tenants_apikey"),
+            _item("Members", "badge", "tenants_member"),
             _item("Users", "group", "tenants_user"),
+            _item("Audit log", "history", "tenants_auditevent"),
             _item("Quarantined records", "report", "usage_quarantinedrecord"),
         ],
     },
@@ -65,7 +69,7 @@ _NAVIGATION = [
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Frontdesk",
     "SITE_HEADER": "Frontdesk",
-    "SITE_SUBHEADER": "Operator’s console",
+    "SITE_SUBHEADER": "Console",
     "SITE_SYMBOL": "support_agent",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
     "SITE_URL": "/",
@@ -75,7 +79,7 @@ UNFOLD: dict[str, Any] = {
     "STYLES": [_style],
     "SCRIPTS": [_script],
     "DASHBOARD_CALLBACK": "frontdesk.console.dashboard.context",
-    "LOGIN": {"form": "frontdesk.console.login.OperatorLoginForm"},
+    "LOGIN": {"form": "frontdesk.console.login.ConsoleLoginForm"},
     "COLORS": {
         "primary": {
             "50": "#f0f8f4",

@@ -21,7 +21,7 @@ from frontdesk.conversations.reply.contract import Inbound, Said
 from frontdesk.conversations.reply.ladder import Answer, RungRecord
 from frontdesk.knowledge import plain_text, retrieval
 from frontdesk.knowledge.index import Hit
-from frontdesk.tenants import setting
+from frontdesk.tenants import audit, setting
 from frontdesk.tenants.models import TenantSettings
 from frontdesk.tenants.setting import SettingsSchema
 
@@ -133,8 +133,10 @@ def fail_abandoned_turns(older_than: timedelta = timedelta(0)) -> int:
 def take_over(tenant_id: int, conversation_id: int) -> None:
     """Move the conversation's epoch on, so that answers being made now are discarded."""
     rows = Conversation.objects.for_tenant(tenant_id).filter(pk=conversation_id)
-    if not rows.update(epoch=F("epoch") + 1, updated_at=clock.now()):
-        raise ConversationNotFound(conversation_id)
+    with transaction.atomic():
+        if not rows.update(epoch=F("epoch") + 1, updated_at=clock.now()):
+            raise ConversationNotFound(conversation_id)
+        audit.record(tenant_id, "conversation.taken_over", rows.get())
 
 
 def _settings(tenant_id: int) -> SettingsSchema:

@@ -5,9 +5,11 @@ Source of the classes: what the providers' status codes ask of a client (`KEY` 4
 """
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
+
+from frontdesk.gateway.budgets.terms import LimitState, Policy
 
 
 class Decision(StrEnum):
@@ -128,6 +130,25 @@ class BudgetExhausted(GatewayError):
     default_status = 429
     default_retry = Retry.LATER
     kind = "insufficient_quota"
+
+    def __init__(
+        self,
+        public_message: str,
+        *,
+        notice: str = "",
+        policy: Policy = "reject",
+        limits: tuple[LimitState, ...] = (),
+        **facts: Any,
+    ) -> None:
+        """Take what any GatewayError takes, and what whoever answers in the call's place needs.
+
+        `notice` is the line that a customer is shown, `policy` what is to become of the message, `limits` where the
+        client's limits stand.
+        """
+        super().__init__(public_message, **facts)
+        self.notice = notice
+        self.policy = policy
+        self.limits = limits
 
 
 class InternalError(GatewayError):

@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from frontdesk.gateway.budgets.terms import LimitState
+
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 Finish = Literal["stop", "length", "tool_calls", "content_filter"]
 UsageSource = Literal["provider", "estimated"]
@@ -96,6 +98,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     response_format: msgspec.Raw | None = None
     """In OpenAI's shape: text, json_object, or json_schema."""
     reasoning_effort: str | None = None
+    choices: int = 1
+    """How many answers the client wants; each has up to `max_tokens`."""
+    is_capped: bool = False
+    """Whether `max_tokens` is a limit of ours, which holds in place of the client's own."""
     native: Native | None = None
 
 
@@ -142,6 +148,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     native: NativeReply | None = None
     served_by: str = ""
     """The full name, `provider/model`, of what answered; the pipeline fills it in."""
+    limits: tuple[LimitState, ...] = ()
+    """Where the client's limits stand; the pipeline fills it in."""
 
 
 class ToolCallDelta(msgspec.Struct, frozen=True):

@@ -1,22 +1,24 @@
-"""The way of a request: resolve → intent → call → settled record. The only place where the steps meet.
+"""The way of a request: resolve → reserve → intent → call → settled record → settle. The only place where steps meet.
 
 Every attempt at a provider is one call: its intent is on disk before the provider is asked, its settled record before
 the client sees the end of the answer, whatever happens in between (an error, a client that leaves, a cancelled task).
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import aclosing, suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 import structlog
 
 from frontdesk.gateway import pricing, tokens
+from frontdesk.gateway.budgets.engine import Budgets, Reservation
+from frontdesk.gateway.budgets.terms import LimitState, spent
 from frontdesk.gateway.clock import Clock, uuid7_bytes
-from frontdesk.gateway.errors import CallerError, Decision, GatewayError, InternalError, ProviderError
+from frontdesk.gateway.errors import BudgetExhausted, CallerError, Decision, GatewayError, InternalError, ProviderError
 from frontdesk.gateway.journal.record import Caller, CallStatus, Intent, Settled
-from frontdesk.gateway.messages import Delta, Reply, Request, Usage
+from frontdesk.gateway.messages import Delta, ImagePart, Reply, Request, Usage
 from frontdesk.gateway.ports import Journal, ProviderPort, SnapshotSource
 from frontdesk.gateway.snapshot import Snapshot, Target
 
@@ -32,12 +34,19 @@ class Gateway:
     """Asks models on behalf of tenants. Belongs to one event loop once the first request is made."""
 
     def __init__(
-        self, *, snapshots: SnapshotSource, providers: Mapping[str, ProviderPort], journal: Journal, clock: Clock
+        self,
+        *,
+        snapshots: SnapshotSource,
+        providers: Mapping[str, ProviderPort],
+        journal: Journal,
+        budgets: Budgets,
+        clock: Clock,
     ) -> None:
         """Take the ports; `providers` is keyed by wire format."""
         self._snapshots = snapshots
         self._providers = providers
         self._journal = journal
+        self._budgets = budgets
         self._clock = clock
         self._targets_of: Snapshot | None = None
         self._targets: dict[tuple[int, str], Target] = {}
@@ -62,11 +71,11 @@ class Gateway:
 
     async def complete(self, request: Request, caller: Caller) -> Reply:
         """Ask and wait for the whole answer; any failure is a GatewayError and on record."""
-        call, provider = self._begin(request, caller)
+        call = await self._open(request, caller)
         with call:
-            reply = await provider.complete(request, call.target)
+            reply = await call.provider.complete(call.request, call.target)
         call.succeed(reply)
-        return msgspec.structs.replace(reply, served_by=call.target.model.id)
+        return msgspec.structs.replace(reply, served_by=call.target.model.id, limits=call.limits())
 
     def stream(self, request: Request, caller: Caller) -> "Stream":
         """Ask and give the answer as it arrives: `async for batch in stream`, `aclose()` to leave early.
@@ -74,13 +83,64 @@ class Gateway:
         Nothing comes before the first content, so that until then a failure can still be told by a status. Ends
         normally only when the answer is whole; any failure is raised as a GatewayError and on record.
         """
-        call, provider = self._begin(request, caller)
-        return Stream(call, provider, request)
+        return Stream(self._open(request, caller))
 
-    def _begin(self, request: Request, caller: Caller) -> "tuple[_Call, ProviderPort]":
+    async def _open(self, request: Request, caller: Caller) -> "_Call":
+        """Find who answers within the budgets, and write the call's intent. Nothing is held where this fails."""
+        if caller.session_key or caller.ip_key:
+            caller = _counted(self.snapshot, caller)
         target = self._target(caller.tenant_id, request.model)
-        provider = self._providers.get(target.provider.wire)
-        if provider is None:
+        self._require_wire(target)
+        try:
+            return await self._reserve(request, caller, target)
+        except BudgetExhausted as error:
+            exhausted = error
+        if exhausted.policy == "degrade":
+            for cheaper in self.snapshot.cheaper(caller.tenant_id, target, _needed(request)):
+                if cheaper.provider.wire in self._providers:
+                    with suppress(BudgetExhausted):
+                        return await self._reserve(request, caller, cheaper)
+        if caller.conversation_id is not None:
+            self._record_exhausted(request, caller, exhausted)
+        raise exhausted
+
+    async def _reserve(self, request: Request, caller: Caller, target: Target) -> "_Call":
+        at_ns = self._clock.now_ns()
+        call_id = uuid7_bytes(at_ns)
+        input_tokens = tokens.of_messages(request.messages)
+        reservation = await self._budgets.reserve(
+            self.snapshot,
+            caller,
+            target,
+            request,
+            input_tokens=input_tokens,
+            reservation=call_id,
+            now_ns=at_ns,
+        )
+        if reservation.output_cap is not None:
+            request = msgspec.structs.replace(request, max_tokens=reservation.output_cap, is_capped=True)
+        intent = _intent(call_id, at_ns, request, caller, target, input_tokens)
+        provider = self._providers[target.provider.wire]
+        return _Call(self._journal, self._clock, provider, request, target, reservation, intent)
+
+    def _record_exhausted(self, request: Request, caller: Caller, error: BudgetExhausted) -> None:
+        """Leave a row for a customer's message that no model was asked about: no provider, and no cost."""
+        at_ns = self._clock.now_ns()
+        intent = _intent(uuid7_bytes(at_ns), at_ns, request, caller, None, 0)
+        record = Settled(
+            intent=intent,
+            status="credits_exhausted",
+            usage=_NOTHING_USED,
+            cost_nano_usd=0,
+            latency_ms=0,
+            error_class=error.decision,
+            error_code=error.code,
+            error_message=error.public_message,
+        )
+        self._journal.append(record)
+
+    def _require_wire(self, target: Target) -> None:
+        if target.provider.wire not in self._providers:
             raise CallerError(
                 f"{target.provider.name} speaks the wire format `{target.provider.wire}`, which this version does "
                 "not. Choose another model from GET /v1/models.",
@@ -88,7 +148,6 @@ class Gateway:
                 http_status=404,
                 param="model",
             )
-        return _Call(self._journal, self._clock, target, request, caller), provider
 
     def _target(self, tenant_id: int, name: str) -> Target:
         """Resolve a model's name, remembering what it is as long as the Snapshot stays."""
@@ -106,15 +165,20 @@ class Gateway:
 class Stream:
     """A streamed answer: an async iterator over batches of deltas that arrived together."""
 
-    def __init__(self, call: "_Call", provider: ProviderPort, request: Request) -> None:
-        """Take a call whose intent is written."""
-        self._call = call
-        self._batches = self._run(call, provider, request)
+    def __init__(self, opening: Coroutine[Any, Any, "_Call"]) -> None:
+        """Take the opening of a call; it runs when the first batch is asked for."""
+        self._opening = opening
+        self._call: _Call | None = None
+        self._batches = self._run()
 
     @property
     def served_by(self) -> str:
-        """The full name, `provider/model`, of what answers."""
-        return self._call.target.model.id
+        """The full name, `provider/model`, of what answers; empty before the first batch."""
+        return self._call.target.model.id if self._call else ""
+
+    def limits(self) -> tuple[LimitState, ...]:
+        """Tell where the client's limits stand; nothing before the first batch."""
+        return self._call.limits() if self._call else ()
 
     def __aiter__(self) -> AsyncIterator[Sequence[Delta]]:
         return self._batches
@@ -122,14 +186,16 @@ class Stream:
     async def aclose(self) -> None:
         """Leave: the upstream connection is closed at once and the call booked with what was used."""
         await self._batches.aclose()
-        self._call.cancel()
+        self._opening.close()
+        if self._call is not None:
+            self._call.cancel()
 
-    @staticmethod
-    async def _run(call: "_Call", provider: ProviderPort, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
+    async def _run(self) -> AsyncGenerator[Sequence[Delta], None]:
         held: list[Delta] = []
         held_bytes = 0
+        self._call = call = await self._opening
         with call:
-            async with aclosing(provider.stream(request, call.target)) as batches:
+            async with aclosing(call.provider.stream(call.request, call.target)) as batches:
                 async for batch in batches:
                     call.note(batch)
                     if call.has_content and not held:
@@ -147,6 +213,43 @@ class Stream:
         call.succeed(None)
 
 
+def _counted(snapshot: Snapshot, caller: Caller) -> Caller:
+    """Leave out what no budget counts by: it is not kept without need."""
+    return msgspec.structs.replace(
+        caller,
+        session_key=caller.session_key if snapshot.counts_by("session", caller.tenant_id) else "",
+        ip_key=caller.ip_key if snapshot.counts_by("ip", caller.tenant_id) else "",
+    )
+
+
+def _needed(request: Request) -> frozenset[str]:
+    """Tell which capabilities a model must have for a request."""
+    needed = set()
+    if request.tools:
+        needed.add("tools")
+    contents = (message.content for message in request.messages if not isinstance(message.content, str))
+    if any(isinstance(part, ImagePart) for content in contents for part in content):
+        needed.add("vision")
+    return frozenset(needed)
+
+
+def _intent(
+    call_id: bytes, at_ns: int, request: Request, caller: Caller, target: Target | None, input_tokens: int
+) -> Intent:
+    return Intent(
+        call_id=call_id,
+        at_ns=at_ns,
+        caller=caller,
+        provider=target.provider.name if target else "",
+        model=target.model.name if target else "",
+        credential_id=target.credential.id if target and target.credential else "",
+        is_streamed=request.stream,
+        estimated_input_tokens=input_tokens,
+        max_tokens=request.max_tokens,
+        temperature=request.temperature,
+    )
+
+
 def _storable_message(error: GatewayError) -> str:
     """Give what may be kept: a provider that refuses a request often quotes it."""
     if error.decision is Decision.CALLER and error.stated is not None:
@@ -160,31 +263,35 @@ class _Call:
     As a context manager it settles what does not succeed: an error as failed, a client that left as cancelled.
     """
 
-    def __init__(self, journal: Journal, clock: Clock, target: Target, request: Request, caller: Caller) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        provider: ProviderPort,
+        request: Request,
+        target: Target,
+        reservation: Reservation,
+        intent: Intent,
+    ) -> None:
+        self.provider = provider
+        self.request = request
         self.target = target
         self.has_content = False
         self._journal = journal
         self._clock = clock
+        self._reservation = reservation
         self._received_characters = 0
         self._usage: Usage | None = None
         self._served_model = self._finish = self._native_finish = ""
         self._first_token_ms: int | None = None
         self._is_settled = False
-        at_ns = clock.now_ns()
-        self._intent = Intent(
-            call_id=uuid7_bytes(at_ns),
-            at_ns=at_ns,
-            caller=caller,
-            provider=target.provider.name,
-            model=target.model.name,
-            credential_id=target.credential.id if target.credential else "",
-            is_streamed=request.stream,
-            estimated_input_tokens=tokens.of_messages(request.messages),
-            max_tokens=request.max_tokens,
-            temperature=request.temperature,
-        )
+        self._intent = intent
         self._started_at = clock.monotonic()
-        journal.append(self._intent)
+        try:
+            journal.append(intent)
+        except GatewayError:
+            reservation.settle((0, 0, 0))
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -198,6 +305,10 @@ class _Call:
             self.fail(InternalError("Frontdesk failed while serving this request; its log has the details."))
         elif error is not None:
             self.cancel()
+
+    def limits(self) -> tuple[LimitState, ...]:
+        """Tell where the client's limits stood when the call began."""
+        return self._reservation.limits()
 
     def note(self, batch: Sequence[Delta]) -> None:
         """Keep in mind what a batch of the stream says about the call."""
@@ -258,11 +369,13 @@ class _Call:
             return
         self._is_settled = True
         price = self.target.model.price
+        cost = pricing.cost(usage, price)
+        self._reservation.settle(spent(status, usage, cost))
         record = Settled(
             intent=self._intent,
             status=status,
             usage=usage,
-            cost_nano_usd=pricing.cost(usage, price),
+            cost_nano_usd=cost,
             latency_ms=self._elapsed_ms(),
             first_token_ms=self._first_token_ms,
             served_model=self._served_model,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from frontdesk.gateway.budgets.terms import EACH, Budget, Scope, place
 from frontdesk.gateway.errors import CallerError
 from frontdesk.gateway.vault import Sealed
 
@@ -18,8 +19,22 @@ SIMULATED = "simulated"
 _MODEL_NAME = re.compile(r"[!-~]{1,200}")
 """What a model that the catalog does not list may be called: it goes into headers and logs."""
 
+_UNRANKED = 1000
+_MOST_CHEAPER = 3
+
 AUTO = "auto"
 """The model name that leaves the choice to Frontdesk."""
+
+
+class PriceTier(msgspec.Struct, frozen=True, kw_only=True):
+    """Prices of calls with long prompts: they hold for all tokens of a call whose input is more than `above`."""
+
+    above: int
+    """Input tokens, cached ones included."""
+    input: int
+    output: int
+    cache_read: int
+    cache_write: int
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,8 +45,10 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     cache_read: int
     cache_write: int
     source: str
-    """Where the price is from, with its date (for example `genai-prices 0.2.3`)."""
+    """Where the price is from and since when it holds (for example `genai-prices 0.2.3, from 2026-03-13`)."""
     valid_from_ns: int = 0
+    tiers: tuple[PriceTier, ...] = ()
+    """In the order of `above`."""
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +58,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     context_window: int | None = None
     max_output_tokens: int | None = None
-    quality_rank: int = 1000
+    quality_rank: int = _UNRANKED
     capabilities: frozenset[str] = frozenset()
     price: Price | None = None
 
@@ -86,7 +103,10 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
 
     id: int
     name: str
+    slug: str = ""
     default_model: str = ""
+    zone: str = "UTC"
+    """IANA name of the time zone of its days."""
     credentials: Mapping[str, tuple[Credential, ...]] = {}
     """By provider name, in the order of use."""
 
@@ -117,6 +137,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A model's name without its provider to the full names that end in it; see `index_bare_names`."""
     disabled_models: frozenset[str] = frozenset()
     """Full names that the operator has taken out of use; their aliases lead on to successors."""
+    budgets: Mapping[str, tuple[Budget, ...]] = {}
+    """By `budgets.terms.place`."""
+    budget_credits: Mapping[str, int] = {}
+    """What was given back in a running window, by `budgets.terms.counter_unit_key`: it adds to the limit."""
     preferred_model: str = ""
     """What `auto` resolves to for a tenant without a default model: a model's name, or a provider's for its default
     model; "" leaves it to the first usable provider of the catalog."""
@@ -162,6 +186,32 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
                 param="model",
             )
         return Target(provider, model, credential)
+
+    def counts_by(self, scope: Scope, tenant_id: int) -> bool:
+        """Tell whether any budget counts each of a scope (`session`, `ip`) of the tenant by itself."""
+        return place(scope, EACH, None) in self.budgets or place(scope, EACH, tenant_id) in self.budgets
+
+    def cheaper(self, tenant_id: int, than: Target, needed: frozenset[str]) -> list[Target]:
+        """List what may stand in for a target whose budget is used up, the best first.
+
+        Ranked models at half its price or less, of any usable provider, that can do what is `needed`; at most three.
+        """
+        bound = _comparable(than.model.price)
+        if bound is None:
+            return []
+        found = [
+            model
+            for model in self.usable_models(tenant_id)
+            if model.quality_rank < _UNRANKED
+            and needed <= model.capabilities
+            and model.id not in self.disabled_models
+            and (price := _comparable(model.price)) is not None
+            and 2 * price <= bound
+        ]
+        return [
+            Target(self.providers[model.provider], model, self.credential(tenant_id, model.provider))
+            for model in found[:_MOST_CHEAPER]
+        ]
 
     def _full_name(self, tenant_id: int, name: str) -> str:
         full_name = self.aliases.get(name, name)
@@ -225,6 +275,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
             http_status=503,
             param="model",
         )
+
+
+def _comparable(price: Price | None) -> int | None:
+    """Give one figure for a price: an answer is commonly a quarter as long as its question and history."""
+    return None if price is None else 4 * price.input + price.output
 
 
 def index_bare_names(models: Mapping[str, Model], providers: Mapping[str, Provider]) -> Mapping[str, tuple[str, ...]]:

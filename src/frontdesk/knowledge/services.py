@@ -9,6 +9,7 @@ from django.db import transaction
 from frontdesk.knowledge import retrieval
 from frontdesk.knowledge.models import KnowledgeEntry
 from frontdesk.knowledge.plain_text import plain
+from frontdesk.tenants import audit
 from frontdesk.tenants.models import Tenant
 
 
@@ -34,14 +35,21 @@ def save_entry(
 ) -> KnowledgeEntry:
     """Store a new entry. ValidationError that names the field when a text is empty or too long."""
     entry = _checked(tenant, Draft(question, answer, tuple(tags), locale, widget_id))
-    entry.save()
+    with transaction.atomic():
+        entry.save()
+        audit.record(entry.tenant_id, "knowledgeentry.added", entry)
     return entry
 
 
+@transaction.atomic
 def delete_entry(tenant: Tenant, entry_id: int) -> bool:
     """Delete an entry of the tenant; False when the tenant has no such entry."""
-    deleted, _ = KnowledgeEntry.objects.for_tenant(tenant).filter(pk=entry_id).delete()
-    return deleted > 0
+    entry = KnowledgeEntry.objects.for_tenant(tenant).filter(pk=entry_id).first()
+    if entry is None:
+        return False
+    audit.record(entry.tenant_id, "knowledgeentry.deleted", entry)
+    entry.delete()
+    return True
 
 
 @transaction.atomic
@@ -56,6 +64,7 @@ def import_entries(tenant: Tenant, drafts: Iterable[Draft]) -> list[KnowledgeEnt
             entry.save(force_update=True)
         imported[entry.question] = entry
     KnowledgeEntry.objects.bulk_create(entry for entry in imported.values() if entry.pk is None)
+    audit.record(tenant.pk, "knowledge.imported", None, {"entries": len(imported)})
     return list(imported.values())
 
 

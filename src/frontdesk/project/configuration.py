@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from frontdesk.gateway.vault import Vault, VaultError, generate_master_key
-from frontdesk.project import secret_file
+from frontdesk.project import secret_file, secret_values
 from frontdesk.project.errors import ConfigurationError
+from frontdesk.project.llm_variables import LLMVariables
 from frontdesk.project.operator_keys import OperatorKey, OperatorKeys
+from frontdesk.project.provider_overlays import with_overlays
 
 
-class Configuration(OperatorKeys, BaseSettings):
+class Configuration(OperatorKeys, LLMVariables, BaseSettings):
     """Everything that the environment decides."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
@@ -50,11 +53,53 @@ class Configuration(OperatorKeys, BaseSettings):
         validation_alias=AliasChoices("FRONTDESK_PORT", "PORT"),
         description="The port to serve on; 0 takes a free one.",
     )
+    redis_url: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="FRONTDESK_REDIS_URL",
+        description="`redis://:password@host:6379/0` (also `rediss://`, `unix://`): where several serving processes "
+        "share budgets and announce changes. Needed from two processes on; empty: one process, in memory.",
+    )
+    broker_url: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="FRONTDESK_BROKER_URL",
+        description="`redis://host:6379/1`: where `frontdesk worker` and `frontdesk beat` take jobs from. Empty: the "
+        "serving process runs the jobs itself.",
+    )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=128,
+        validation_alias="FRONTDESK_WORKERS",
+        description="How many processes `frontdesk serve` starts; more than one needs FRONTDESK_REDIS_URL.",
+    )
+    drain_s: float = Field(
+        0.0,
+        ge=0,
+        le=300,
+        allow_inf_nan=False,
+        validation_alias="FRONTDESK_DRAIN_S",
+        description="Seconds that a server goes on listening after SIGTERM while `/readyz` says 503 already, for load "
+        "balancers to notice; 5 suits Kubernetes.",
+    )
+    grace_s: float = Field(
+        30.0,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        validation_alias="FRONTDESK_GRACE_S",
+        description="Seconds that running requests and streams then get to end; what runs longer is cancelled.",
+    )
     allowed_hosts: tuple[str, ...] = Field(
         (),
         validation_alias="FRONTDESK_ALLOWED_HOSTS",
         description="Host names that pages and widget.js answer to, separated by commas. Empty: any; in production "
         "this machine's own names only.",
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        (),
+        validation_alias="FRONTDESK_TRUSTED_PROXIES",
+        description="Addresses or networks of the proxies in front, separated by commas (`10.0.0.0/8`). Only what they "
+        "write into X-Forwarded-For is believed when visitors are counted by address.",
     )
     secret_key: SecretStr = Field(
         SecretStr(""),
@@ -67,16 +112,6 @@ class Configuration(OperatorKeys, BaseSettings):
         description="Master keys of stored provider keys, separated by commas: the first seals, all open. Required in "
         "production; elsewhere made once and kept in `master.key` in the data directory. Make one with "
         "`frontdesk generate_master_key`.",
-    )
-    preferred_provider: str = Field(
-        "",
-        validation_alias=AliasChoices("LLM_PREFERRED_PROVIDER", "LLM_PROVIDER"),
-        description="The provider that `auto` takes for a tenant without a default model.",
-    )
-    preferred_model: str = Field(
-        "",
-        validation_alias=AliasChoices("LLM_PREFERRED_MODEL", "LLM_MODEL_NAME"),
-        description="The model that `auto` takes for a tenant without a default model.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", validation_alias="LOG_LEVEL", description="The least severe level that is logged, to standard error."
@@ -93,10 +128,22 @@ class Configuration(OperatorKeys, BaseSettings):
         """Take what `load` found, and look nowhere else: neither .env files nor the process's environment again."""
         return (init_settings,)
 
-    @field_validator("allowed_hosts", "master_keys", mode="before")
+    @field_validator("allowed_hosts", "master_keys", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("redis_url", "broker_url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("it must begin with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ip_network(part)) for part in value)
 
     @field_validator("environment", mode="before")
     @classmethod
@@ -113,6 +160,11 @@ class Configuration(OperatorKeys, BaseSettings):
         """Tell whether real customers are served."""
         return self.environment == "production"
 
+    @property
+    def effective_log_level(self) -> str:
+        """Tell the level of Frontdesk's own log lines."""
+        return "DEBUG" if self.debug_mode else self.log_level
+
     def effective_hosts(self) -> tuple[str, ...]:
         """List the host names that pages answer to."""
         if self.allowed_hosts:
@@ -121,7 +173,12 @@ class Configuration(OperatorKeys, BaseSettings):
 
     def operator_credentials(self) -> list[OperatorKey]:
         """List the provider keys that the environment gives, in the order of the settings reference."""
-        return self.operator_keys()
+        return with_overlays(self.operator_keys(), self.provider_overlays)
+
+    @model_validator(mode="after")
+    def _overlays_agree(self) -> Configuration:
+        self.operator_credentials()
+        return self
 
     def resolved_secret_key(self) -> str:
         """Give the signing key, making and keeping one if none is set."""
@@ -138,7 +195,25 @@ class Configuration(OperatorKeys, BaseSettings):
                 "LLM_MASTER_KEY is not set, and ENVIRONMENT=production does not start without it: "
                 "make one with `frontdesk generate_master_key` and keep it outside the data directory"
             )
-        return (secret_file.read_or_create(self.data_dir / "master.key", generate_master_key),)
+        return secret_file.keys_in(secret_file.read_or_create(self.master_key_file, generate_master_key))
+
+    def secrets(self) -> list[str]:
+        """List every secret, for the net under the logs."""
+        return secret_values.of(self)
+
+    def reread_master_keys(self) -> tuple[str, ...]:
+        """Give the master keys as they are now, for a process that follows a rotation; () when they cannot be read."""
+        if self.master_keys:
+            return tuple(key.get_secret_value() for key in self.master_keys)
+        try:
+            return secret_file.keys_in(self.master_key_file.read_text())
+        except (OSError, UnicodeDecodeError):
+            return ()
+
+    @property
+    def master_key_file(self) -> Path:
+        """Tell where master keys are kept that are not in the environment: one a line, the first seals."""
+        return self.data_dir / "master.key"
 
 
 def load(environment: Mapping[str, str] | None = None) -> Configuration:
@@ -183,6 +258,8 @@ def variables(field_name: str) -> tuple[str, ...]:
 
 
 def _sentence(fault: Mapping[str, Any], used: Mapping[str, str]) -> str:
-    location = str(fault["loc"][0]) if fault["loc"] else "the environment"
     message = str(fault["msg"]).removeprefix("Value error, ")
+    if not fault["loc"]:
+        return message
+    location = str(fault["loc"][0])
     return f"{used.get(location, location)} is not valid: {message[:1].lower()}{message[1:]}"

@@ -5,11 +5,21 @@ import logging.config
 from typing import Any
 
 import structlog
+from structlog.processors import CallsiteParameter
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
+from frontdesk.project.redaction import Redaction
+
 # Their debug level prints SQL with values, headers or bodies.
 _TALKATIVE = ("django.db.backends", "asyncio", "httptools", "openai")
+
+_PLACE = {
+    CallsiteParameter.PROCESS,
+    CallsiteParameter.THREAD_NAME,
+    CallsiteParameter.FUNC_NAME,
+    CallsiteParameter.LINENO,
+}
 
 
 def configure(options: dict[str, Any]) -> None:
@@ -31,10 +41,15 @@ def configure(options: dict[str, Any]) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    logging.config.dictConfig(_standard(str(options["level"]), as_json=bool(options["as_json"]), shared=shared))
+    if options.get("shows_place"):
+        shared.append(structlog.processors.CallsiteParameterAdder(_PLACE))
+    redaction = Redaction(options["secrets"]() if "secrets" in options else ())
+    standard = _standard(str(options["level"]), as_json=bool(options["as_json"]), shared=shared, redaction=redaction)
+    standard["loggers"]["frontdesk"] = {"level": str(options.get("own_level", options["level"]))}
+    logging.config.dictConfig(standard)
 
 
-def _standard(level: str, *, as_json: bool, shared: list[Processor]) -> dict[str, Any]:
+def _standard(level: str, *, as_json: bool, shared: list[Processor], redaction: Processor) -> dict[str, Any]:
     # Tracebacks without local variables: those hold texts and keys.
     if as_json:
         rendering: list[Processor] = [
@@ -49,7 +64,7 @@ def _standard(level: str, *, as_json: bool, shared: list[Processor]) -> dict[str
         "formatters": {
             "structured": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering, redaction],
                 "foreign_pre_chain": shared,
             }
         },

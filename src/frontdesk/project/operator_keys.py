@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
+
+from frontdesk.gateway.providers import web_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,12 @@ class OperatorKeys(BaseModel):
     @field_validator("*", mode="after")
     @classmethod
     def _web_address(cls, value: object, info: object) -> object:
-        if str(getattr(info, "field_name", "")).endswith("_base_url") and value:
-            address = urlsplit(str(value))
-            if address.scheme not in {"http", "https"} or not address.hostname:
-                raise ValueError("an http:// or https:// address is needed")
+        if (
+            str(getattr(info, "field_name", "")).endswith("_base_url")
+            and value
+            and not web_address.is_usable(str(value))
+        ):
+            raise ValueError("an http:// or https:// address is needed, without a user name, password or query")
         return value
 
     def operator_keys(self) -> list[OperatorKey]:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from frontdesk.project.configuration import Configuration, variables
+from frontdesk.project.llm_variables import LLMVariables
 from frontdesk.project.operator_keys import OperatorKeys
 from frontdesk.tenants.setting import SettingsSchema
 
@@ -24,12 +25,17 @@ counts as not set. `frontdesk config` shows what is in force, with secrets maske
 def render() -> str:
     """Write the page in Markdown."""
     operator = [name for name in Configuration.model_fields if name in OperatorKeys.model_fields]
-    others = [name for name in Configuration.model_fields if name not in OperatorKeys.model_fields]
+    models = [name for name in Configuration.model_fields if name in LLMVariables.model_fields]
+    others = [name for name in Configuration.model_fields if name not in {*operator, *models}]
     return "\n".join(
         [
             _INTRODUCTION,
             "## The process\n",
             *_table(others),
+            "",
+            "## Models and what they may cost\n",
+            "Quotas are the defaults of budgets: `frontdesk budget` changes a single one.\n",
+            *_table(models),
             "",
             "## The operator's provider keys\n",
             "They serve every tenant that has no key of its own. A key that was entered in the console or with",

@@ -18,8 +18,12 @@ DEBUG = False
 # Made and kept when first used: reading the settings (type checkers, `--help`) writes nothing.
 SECRET_KEY = _cast("str", _Lazy(CONFIGURATION.resolved_secret_key))
 LLM_MASTER_KEYS = _cast("tuple[str, ...]", _Lazy(CONFIGURATION.resolved_master_keys))
+REDIS_URL: str = CONFIGURATION.redis_url.get_secret_value()
+LLM_REREAD_MASTER_KEYS = CONFIGURATION.reread_master_keys
 LLM_PREFERRED_PROVIDER: str = CONFIGURATION.preferred_provider
 LLM_PREFERRED_MODEL: str = CONFIGURATION.preferred_model
+LLM_DEBUG_MODE: bool = CONFIGURATION.debug_mode
+LLM_PROVIDER_OVERLAYS = tuple(entry.overlay for entry in CONFIGURATION.provider_overlays)
 ALLOWED_HOSTS = list(CONFIGURATION.effective_hosts())
 
 INSTALLED_APPS = [
@@ -29,8 +33,8 @@ INSTALLED_APPS = [
     "frontdesk.conversations",
     "frontdesk.channels",
     "frontdesk.console",
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "frontdesk.console.apps.ConsoleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -103,4 +107,10 @@ CSRF_TRUSTED_ORIGINS = [
 ]
 
 LOGGING_CONFIG = "frontdesk.project.log.configure"
-LOGGING = {"level": CONFIGURATION.log_level, "as_json": CONFIGURATION.is_production}
+LOGGING = {
+    "level": CONFIGURATION.log_level,
+    "own_level": CONFIGURATION.effective_log_level,
+    "as_json": CONFIGURATION.is_production,
+    "shows_place": CONFIGURATION.debug_mode,
+    "secrets": CONFIGURATION.secrets,
+}

@@ -1,15 +1,16 @@
 """The ASGI application: sends the request path to raw handlers and every other path to Django."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from django.core.handlers.asgi import ASGIHandler
 
+from frontdesk.server.ending import Ending
 from frontdesk.server.exchange import ClientLeft, Exchange, Receive, Scope, Send, error_json
 from frontdesk.server.gateway_api import GatewayApi
 from frontdesk.server.health import HealthApi
-from frontdesk.server.lifespan import Lifespan
+from frontdesk.server.lifespan import Lifespan, Service
 from frontdesk.server.webchat_api import WebchatApi
 
 Handler = Callable[[Exchange], Awaitable[None]]
@@ -22,9 +23,9 @@ logger = structlog.get_logger()
 class Application:
     """Frontdesk as an ASGI 3 application; it starts and stops the process's parts by the lifespan protocol."""
 
-    def __init__(self) -> None:
+    def __init__(self, ending: Ending, services: Sequence[Service] = ()) -> None:
         """Prepare; nothing is opened before the lifespan starts."""
-        self._lifespan = Lifespan(self._mount)
+        self._lifespan = Lifespan(self._mount, ending, services)
         self._django = ASGIHandler()
         self._exact: dict[str, Handler] = {}
         self._prefixes: tuple[tuple[str, Handler], ...] = ()

@@ -15,6 +15,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from frontdesk.server.ending import Ending
 from frontdesk.server.exchange import CONNECTION, error_json
 
 HEAD_LIMIT_BYTES = 64 * 1024
@@ -38,6 +39,8 @@ class FrontdeskProtocol(HttpToolsProtocol):
 
     when_lost: Callable[[], None] | None = None
     _at_work: RequestResponseCycle | None = None
+    _ending = Ending()
+    """Of the process; this one, which never begins, where there is no server."""
     _is_refused = False
     _unread_bytes = 0
     """What was read since the last complete head or piece of a body."""
@@ -45,6 +48,11 @@ class FrontdeskProtocol(HttpToolsProtocol):
     _wait_since = 0.0
     _unsent_bytes: float = math.inf
     _unsent_since = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin, and learn whose connection this is."""
+        super().connection_made(transport)
+        self._ending = getattr(self.server_state, "ending", self._ending)
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come; refuse it when a head (or trailer) does not end."""
@@ -69,6 +77,8 @@ class FrontdeskProtocol(HttpToolsProtocol):
             raise ValueError("head too large")  # stops the parser
         self._unread_bytes = 0
         super().on_headers_complete()
+        if self._ending.has_begun:
+            self.cycle.keep_alive = False
         self.headers = []  # of the trailer: its fields must not join those of the head, which are in the scope
 
     def on_body(self, body: bytes) -> None:
@@ -93,6 +103,11 @@ class FrontdeskProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._at_work = cycle  # in a pipeline uvicorn knows only the last request
         super()._start_asgi_task(cycle, app)
+
+    def close_after_reply(self) -> None:
+        """Have the reply that is being made, if any, be the last one."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
 
     def check(self, now: float, *, is_ending: bool) -> None:
         """Drop a client that has taken too long; called once a second, as timers for each request would cost more."""

@@ -1,18 +1,22 @@
 """The gateway over HTTP: OpenAI's endpoints, for the SDKs that speak them."""
 
-import hashlib
 import math
 from collections.abc import Sequence
 
+from frontdesk.gateway.budgets.terms import LimitState
 from frontdesk.gateway.clock import uuid7_text
-from frontdesk.gateway.errors import CallerError, GatewayError
+from frontdesk.gateway.errors import BudgetExhausted, CallerError, GatewayError
 from frontdesk.gateway.ingress import openai_chat, openai_models
 from frontdesk.gateway.journal.record import Caller
 from frontdesk.gateway.messages import Request
-from frontdesk.gateway.pipeline import Gateway
-from frontdesk.gateway.snapshot import ApiKey
+from frontdesk.gateway.pipeline import Gateway, Stream
+from frontdesk.server.client_address import ClientAddresses
 from frontdesk.server.exchange import EVENT_STREAM_HEADERS, JSON_TYPE, Exchange, Header
+from frontdesk.server.key_uses import KeyUses
+from frontdesk.server.rate_limit_headers import rate_limit_headers
 from frontdesk.server.snapshots import SnapshotHolder
+from frontdesk.tenants import authorisation
+from frontdesk.tenants.authorisation import Principal, UnknownKey
 from frontdesk.tenants.scopes import GATEWAY_CALL
 
 _LONGEST_CLIENT_ID = 128
@@ -25,6 +29,8 @@ class GatewayApi:
         """Take the process's gateway and where its Snapshot is refreshed."""
         self._gateway = gateway
         self._snapshots = snapshots
+        self._key_uses = KeyUses()
+        self._addresses = ClientAddresses.from_settings()
 
     async def chat_completions(self, exchange: Exchange) -> None:
         """`POST /v1/chat/completions`, whole or streamed."""
@@ -38,6 +44,7 @@ class GatewayApi:
                 request_id=request_id,
                 api_key_id=key.id,
                 client_request_id=(exchange.header(b"x-request-id") or "")[:_LONGEST_CLIENT_ID],
+                ip_key=self._ip_key(exchange, key.tenant_id),
             )
             exchange.cancel_when_client_leaves()
             if request.stream:
@@ -46,10 +53,11 @@ class GatewayApi:
                 reply = await self._gateway.complete(request, caller)
                 body = openai_chat.render_reply(reply, self._now_s())
                 exchange.stop_watching()
-                await exchange.reply(200, body, (JSON_TYPE, *_identity(request_id, reply.served_by)))
+                headers = (JSON_TYPE, *_identity(request_id, reply.served_by), *self._limits(reply.limits))
+                await exchange.reply(200, body, headers)
         except GatewayError as error:
             exchange.stop_watching()
-            await _refuse(exchange, error, request_id)
+            await self._refuse(exchange, error, request_id)
 
     async def models(self, exchange: Exchange) -> None:
         """`GET /v1/models` and `GET /v1/models/{provider}/{model}`."""
@@ -65,7 +73,7 @@ class GatewayApi:
                 body = openai_models.render_models(snapshot.usable_models(key.tenant_id), 0)
             await exchange.reply(200, body, (JSON_TYPE, *_identity(request_id)))
         except GatewayError as error:
-            await _refuse(exchange, error, request_id)
+            await self._refuse(exchange, error, request_id)
 
     async def unknown(self, exchange: Exchange) -> None:
         """Any other path under `/v1/`."""
@@ -77,7 +85,7 @@ class GatewayApi:
             code="unknown_url",
             http_status=404,
         )
-        await _refuse(exchange, error, request_id)
+        await self._refuse(exchange, error, request_id)
 
     async def _stream(self, exchange: Exchange, request: Request, caller: Caller) -> None:
         """Send the answer as it arrives; a failure before the first content still gets its status."""
@@ -87,8 +95,7 @@ class GatewayApi:
         try:
             async for batch in stream:
                 if not is_started:
-                    headers = (*EVENT_STREAM_HEADERS, *_identity(caller.request_id, stream.served_by))
-                    await exchange.start(200, headers)
+                    await exchange.start(200, self._stream_headers(stream, caller.request_id))
                     is_started = True
                 if events := renderer.render(batch):
                     await exchange.piece(events)
@@ -102,46 +109,42 @@ class GatewayApi:
             await stream.aclose()
         exchange.stop_watching()
         if not exchange.is_started:  # a whole answer in which there was nothing to say
-            await exchange.start(200, (*EVENT_STREAM_HEADERS, *_identity(caller.request_id, stream.served_by)))
+            await exchange.start(200, self._stream_headers(stream, caller.request_id))
         await exchange.end(renderer.end())
 
-    async def _authenticate(self, exchange: Exchange) -> ApiKey:
-        """Find the key that the request carries. CallerError 401 when there is none that may call."""
-        secret = exchange.bearer_token()
-        if secret is None:
-            raise CallerError(
-                "You didn't provide an API key. Send your Frontdesk key as `Authorization: Bearer fd_...`.",
-                code="missing_api_key",
-                http_status=401,
-            )
-        digest = hashlib.sha256(secret).digest()
-        key = self._gateway.snapshot.api_keys.get(digest)
-        if key is None:
+    async def _authenticate(self, exchange: Exchange) -> Principal:
+        """Find out whose key the request carries. CallerError when there is none that may call models."""
+        headers = exchange.scope["headers"]
+        now_ns = self._gateway.clock.now_ns()
+        try:
+            principal = authorisation.principal_of_key(self._gateway.snapshot, headers, now_ns)
+        except UnknownKey:
             await self._snapshots.refresh_for_unknown()
-            key = self._gateway.snapshot.api_keys.get(digest)
-        if key is None or (key.expires_at_ns is not None and key.expires_at_ns <= self._gateway.clock.now_ns()):
-            raise CallerError(
-                "Incorrect API key provided. Use a Frontdesk key (fd_...), not a provider's; the console makes one.",
-                code="invalid_api_key",
-                http_status=401,
-            )
-        if GATEWAY_CALL not in key.scopes:
-            raise CallerError(
-                f"This API key may not call models: it lacks the scope `{GATEWAY_CALL}`.",
-                code="missing_scope",
-                http_status=403,
-            )
-        return key
+            principal = authorisation.principal_of_key(self._gateway.snapshot, headers, now_ns)
+        authorisation.require(principal, GATEWAY_CALL)
+        self._key_uses.note(principal.id, now_ns)
+        return principal
+
+    async def _refuse(self, exchange: Exchange, error: GatewayError, request_id: str) -> None:
+        headers = [JSON_TYPE, *_identity(request_id)]
+        if error.retry_after_s is not None:
+            headers.append((b"retry-after", b"%d" % math.ceil(error.retry_after_s)))
+        if isinstance(error, BudgetExhausted):
+            headers.extend(self._limits(error.limits))
+        await exchange.reply(error.http_status, openai_chat.render_error(error), headers)
+
+    def _stream_headers(self, stream: Stream, request_id: str) -> Sequence[Header]:
+        return (*EVENT_STREAM_HEADERS, *_identity(request_id, stream.served_by), *self._limits(stream.limits()))
+
+    def _ip_key(self, exchange: Exchange, tenant_id: int) -> str:
+        is_counted = self._gateway.snapshot.counts_by("ip", tenant_id)
+        return self._addresses.digest(exchange.scope) if is_counted else ""
+
+    def _limits(self, limits: Sequence[LimitState]) -> list[Header]:
+        return rate_limit_headers(limits, self._now_s()) if limits else []
 
     def _now_s(self) -> int:
         return self._gateway.clock.now_ns() // 1_000_000_000
-
-
-async def _refuse(exchange: Exchange, error: GatewayError, request_id: str) -> None:
-    headers = [JSON_TYPE, *_identity(request_id)]
-    if error.retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % math.ceil(error.retry_after_s)))
-    await exchange.reply(error.http_status, openai_chat.render_error(error), headers)
 
 
 def _identity(request_id: str, served_by: str = "") -> Sequence[Header]:

@@ -1,7 +1,8 @@
 """Holds the Snapshot in force and swaps it when the configuration's version moves."""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -24,9 +25,21 @@ class SnapshotHolder:
         self._read_version = read_version
         self.is_failing = False
         """Whether the last look at the configuration failed; the Snapshot before it is in force."""
+        self.prepare: Callable[[Snapshot, Snapshot], Awaitable[None]] | None = None
+        """What is done between reading a Snapshot and putting it in force in place of the one before; never fails."""
         self._asked_at = float("-inf")
         self._asked: asyncio.Task[bool] | None = None
         self.current = read()
+        self._seen_at = time.monotonic()
+
+    @property
+    def age_s(self) -> float:
+        """Tell how long ago the configuration was last seen to be the one in force."""
+        return time.monotonic() - self._seen_at
+
+    async def refresh(self) -> None:
+        """Look for changes now, because somebody says that there are some."""
+        await self._refresh(force=False)
 
     async def keep_current(self) -> None:
         """Poll for changes until cancelled."""
@@ -52,6 +65,7 @@ class SnapshotHolder:
         await asyncio.shield(self._asked)
 
     async def _refresh(self, *, force: bool) -> bool:
+        asked_at = time.monotonic()
         try:
             snapshot = await database.run(self._changed, force)
         except Exception:
@@ -61,8 +75,13 @@ class SnapshotHolder:
             self.is_failing = True
             return False
         self.is_failing = False
+        self._seen_at = asked_at
         if snapshot is None or snapshot.version < self.current.version:
             return False
+        if self.prepare is not None:
+            await self.prepare(self.current, snapshot)
+            if snapshot.version < self.current.version:
+                return False  # another look was faster meanwhile
         self.current = snapshot
         return True
 

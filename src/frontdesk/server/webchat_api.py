@@ -16,6 +16,7 @@ from frontdesk.conversations.reply.contract import Inbound, Start, StreamEvent, 
 from frontdesk.conversations.reply.engine import AIAgentService
 from frontdesk.gateway.clock import uuid7_text
 from frontdesk.gateway.pipeline import Gateway
+from frontdesk.server.client_address import ClientAddresses
 from frontdesk.server.exchange import (
     EVENT_STREAM_HEADERS,
     JSON_TYPE,
@@ -44,6 +45,7 @@ class WebchatApi:
         self._gateway = gateway
         self._snapshots = snapshots
         self._agent = AIAgentService(gateway)
+        self._addresses = ClientAddresses.from_settings()
 
     async def dispatch(self, exchange: Exchange) -> None:
         """Find the widget and the endpoint, and answer every error in the widget's shape."""
@@ -96,7 +98,7 @@ class WebchatApi:
             message.visitor_token or "", widget.tenant_id, message.conversation_id
         ):
             webchat.raise_visitor_session_required()
-        inbound = _inbound(message, widget, request_id)
+        inbound = _inbound(message, widget, request_id, self._addresses.digest(exchange.scope))
         exchange.cancel_when_client_leaves()
         try:
             if "text/event-stream" in (exchange.header(b"accept") or ""):
@@ -159,10 +161,11 @@ def _reply(reply: TurnReply, widget: Widget) -> dict[str, object]:
     return webchat.reply_json(reply, token, widget.tenant_id)
 
 
-def _inbound(message: webchat.WebMessage, widget: Widget, request_id: str) -> Inbound:
+def _inbound(message: webchat.WebMessage, widget: Widget, request_id: str, ip_key: str) -> Inbound:
     return Inbound(
         tenant_id=widget.tenant_id,
         widget_id=widget.pk,
+        ip_key=ip_key,
         channel="web",
         message_text=message.message_text,
         conversation_id=message.conversation_id,

@@ -1,7 +1,7 @@
 """Chooses the implementations: assembles the Snapshot from the apps' sections, and the Gateway from its ports."""
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 from django.conf import settings
@@ -10,18 +10,25 @@ from pydantic import SecretStr
 from frontdesk.gateway.clock import SystemClock
 from frontdesk.gateway.journal.writer import JournalWriter
 from frontdesk.gateway.pipeline import Gateway
-from frontdesk.gateway.ports import ProviderPort
+from frontdesk.gateway.ports import Journal, ProviderPort
 from frontdesk.gateway.providers import openai
 from frontdesk.gateway.providers.http import HttpProvider
+from frontdesk.gateway.providers.overlay import lay_over
 from frontdesk.gateway.providers.simulated import SimulatedProvider
 from frontdesk.gateway.providers.transport import Transport
 from frontdesk.gateway.snapshot import SIMULATED, Credential, Snapshot, Tenant, index_bare_names
 from frontdesk.gateway.vault import Vault
+from frontdesk.server.announcements import Announcements
+from frontdesk.server.call_log import LoggedJournal
 from frontdesk.server.snapshots import SnapshotHolder
+from frontdesk.server.spending import Spending
+from frontdesk.tenants import selectors as tenants_selectors
 from frontdesk.tenants import snapshot as tenants_snapshot
 from frontdesk.tenants import vault as tenants_vault
 from frontdesk.tenants.tenancy import current_version
 from frontdesk.usage import snapshot as usage_snapshot
+from frontdesk.usage.budgets import limits
+from frontdesk.usage.budgets.running import running_counters
 from frontdesk.usage.drain import Drain
 from frontdesk.usage.services import drain_orphans
 
@@ -61,6 +68,21 @@ class Process(msgspec.Struct, frozen=True):
     journal: JournalWriter
     drain: Drain
     transport: Transport
+    announcements: Announcements
+    spending: Spending
+
+    def work(self) -> Sequence[Coroutine[Any, Any, None]]:
+        """Make what has to run on the event loop, each until it is cancelled, for as long as the process serves."""
+        return (self.snapshots.keep_current(), self.announcements.listen(), self.spending.keep_true())
+
+    def is_redis_failing(self) -> bool | None:
+        """Tell whether Redis cannot be reached; None where there is none."""
+        return self.announcements.is_failing or self.spending.is_failing if settings.REDIS_URL else None
+
+    async def close(self) -> None:
+        """Close what the event loop holds, when no request runs any more."""
+        await self.transport.aclose()
+        await self.spending.close()
 
 
 def build_process() -> Process:
@@ -74,8 +96,17 @@ def build_process() -> Process:
     snapshots = SnapshotHolder(read_snapshot, current_version)
     journal = JournalWriter.open(settings.DATA_DIR / "journal", clock)
     transport = Transport()
-    gateway = Gateway(snapshots=snapshots, providers=_providers(transport, vault), journal=journal, clock=clock)
-    return Process(gateway, snapshots, journal, Drain(journal), transport)
+    spending = Spending.of_process(clock, _instance(), running_counters)
+    snapshots.prepare = spending.prepare
+    gateway = Gateway(
+        snapshots=snapshots,
+        providers=_providers(transport, vault),
+        journal=_logged(journal),
+        budgets=spending.budgets,
+        clock=clock,
+    )
+    announcements = Announcements(settings.REDIS_URL, snapshots.refresh)
+    return Process(gateway, snapshots, journal, Drain(journal), transport, announcements, spending)
 
 
 def build_gateway() -> Gateway:
@@ -88,24 +119,37 @@ def read_snapshot() -> Snapshot:
     version = current_version()
     tenants = tenants_snapshot.section()
     catalog = usage_snapshot.section()
+    spending = limits.section()
+    providers, models = lay_over(catalog.providers, catalog.models, settings.LLM_PROVIDER_OVERLAYS)
     return Snapshot(
         version=version,
         operator_id=tenants.operator_id,
         tenants=_with_environment_keys(tenants.tenants, tenants.operator_id, tenants_vault.current()),
         api_keys=tenants.api_keys,
-        providers=catalog.providers,
-        models=catalog.models,
+        providers=providers,
+        models=models,
         aliases=catalog.aliases,
         disabled_models=catalog.disabled_models,
-        bare_names=index_bare_names(catalog.models, catalog.providers),
+        bare_names=index_bare_names(models, providers),
+        budgets=spending.budgets,
+        budget_credits=spending.budget_credits,
         preferred_model="/".join(
             part for part in (settings.LLM_PREFERRED_PROVIDER, settings.LLM_PREFERRED_MODEL) if part
         ),
     )
 
 
+def _instance() -> str:
+    """Name this installation on a Redis that others may use, too: the same wherever its database is reached from."""
+    return f"{tenants_selectors.operator().created_at:%Y%m%dT%H%M%S%f}"
+
+
 def _providers(transport: Transport, vault: Vault) -> Mapping[str, ProviderPort]:
     return {openai.WIRE: HttpProvider(openai, transport, vault), SIMULATED: SimulatedProvider()}
+
+
+def _logged(journal: Journal) -> Journal:
+    return LoggedJournal(journal) if settings.LLM_DEBUG_MODE else journal
 
 
 def _with_environment_keys(tenants: Mapping[int, Tenant], operator_id: int, vault: Vault) -> Mapping[int, Tenant]:

@@ -5,11 +5,12 @@ signals do not fire on these threads, so connections that failed or grew old are
 """
 
 import asyncio
+import select
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import connection, connections
 
@@ -48,9 +49,10 @@ class DatabasePools:
         with self._lock:
             pools, self._pools = self._pools, {}
         for pool in pools.values():
-            # Connections belong to their thread; each idle thread takes one of these, a busy one at its end.
+            # Connections belong to their thread. Each thread takes one of these: who is done waits for the rest.
+            everyone = threading.Barrier(pool._max_workers)
             for _ in range(pool._max_workers):
-                pool.submit(connections.close_all)
+                pool.submit(_close_all, everyone)
             pool.shutdown(wait=True)
 
 
@@ -77,6 +79,11 @@ def shutdown() -> None:
     _pools.shutdown()
 
 
+def _close_all(everyone: threading.Barrier) -> None:
+    connections.close_all()
+    everyone.wait()
+
+
 def _with_connections(work: Callable[[], R]) -> R:
     _close_stale()
     try:
@@ -90,8 +97,22 @@ def _close_stale() -> None:
     for each in connections.all(initialized_only=True):
         if each.connection is None or each.in_atomic_block:
             continue
-        if each.errors_occurred or (each.vendor != "sqlite" and _age_s(each) > _SERVER_CONNECTION_MAX_AGE_S):
+        if each.errors_occurred or (
+            each.vendor != "sqlite" and (_age_s(each) > _SERVER_CONNECTION_MAX_AGE_S or _is_cut_off(each.connection))
+        ):
             each.close()
+
+
+def _is_cut_off(connected: Any) -> bool:
+    """Tell whether a database server has ended an idle connection: it says nothing else to one that asks nothing.
+
+    Without a round trip; so a server that was restarted costs no request of each thread.
+    """
+    if connected.closed:
+        return True
+    waiting = select.poll()
+    waiting.register(connected.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def _age_s(wrapper: object) -> float:

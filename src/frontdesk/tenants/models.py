@@ -11,10 +11,24 @@ from django.db import models, transaction
 from django.utils import timezone as clock
 
 from frontdesk.gateway.vault import Sealed
-from frontdesk.tenants import scopes, setting
+from frontdesk.tenants import provider_addresses, scopes, setting
+from frontdesk.tenants.audit import AuditEvent
+from frontdesk.tenants.lease import JobLease
+from frontdesk.tenants.roles import Role, scopes_of
 from frontdesk.tenants.tenancy import Configuration, ConfigVersion, TenantOwned
 
-__all__ = ["ApiKey", "ConfigVersion", "ProviderCredential", "Tenant", "TenantSettings", "User"]
+__all__ = [
+    "ApiKey",
+    "ApiKeyUse",
+    "AuditEvent",
+    "ConfigVersion",
+    "JobLease",
+    "Member",
+    "ProviderCredential",
+    "Tenant",
+    "TenantSettings",
+    "User",
+]
 
 SETTINGS_OF_TENANT = frozenset({"timezone"})
 """Settings whose value is a column of Tenant, because queries need it."""
@@ -62,8 +76,33 @@ class Tenant(Configuration):
     save.alters_data = True  # type: ignore[attr-defined]
 
 
+class Member(TenantOwned):
+    """A user's part in a tenant; what the role opens is in `tenants.roles`."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=20, choices=Role.choices, default=Role.AGENT)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta(TenantOwned.Meta):
+        abstract = False
+        ordering = ["tenant", "id"]
+        constraints = [models.UniqueConstraint(fields=["tenant", "user"], name="one_membership_per_tenant")]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.role})"
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Give what the member may do now."""
+        return scopes_of(self.role) if self.is_active else frozenset()
+
+
 class ApiKey(TenantOwned, Configuration):
-    """A client's key, of which only the sha256 digest is kept; `prefix` is enough to recognise it."""
+    """A client's key, of which only the sha256 digest is kept; `prefix` is enough to recognise it.
+
+    After a rotation the secret before stays valid until `retired_until`.
+    """
 
     name = models.CharField(max_length=200)
     prefix = models.CharField(max_length=16, editable=False)
@@ -72,6 +111,9 @@ class ApiKey(TenantOwned, Configuration):
     created_at = models.DateTimeField(default=clock.now, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    rotated_at = models.DateTimeField(null=True, blank=True, editable=False)
+    retired_digest = models.BinaryField(max_length=32, null=True, unique=True, editable=False)
+    retired_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta(TenantOwned.Meta):
         abstract = False
@@ -85,6 +127,21 @@ class ApiKey(TenantOwned, Configuration):
     def is_valid(self) -> bool:
         """Tell whether the key opens anything now."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > clock.now())
+
+
+class ApiKeyUse(TenantOwned):
+    """When a key was last used, to a minute or so: beside the key, because a use is no change of configuration."""
+
+    key = models.OneToOneField(ApiKey, on_delete=models.CASCADE, related_name="use")
+    last_used_at = models.DateTimeField()
+
+    class Meta(TenantOwned.Meta):
+        abstract = False
+        verbose_name = "use of an API key"
+        verbose_name_plural = "uses of API keys"
+
+    def __str__(self) -> str:
+        return f"key {self.key_id} used at {self.last_used_at:%Y-%m-%d %H:%M}"
 
 
 class ProviderCredential(TenantOwned, Configuration):
@@ -110,6 +167,16 @@ class ProviderCredential(TenantOwned, Configuration):
 
     def __str__(self) -> str:
         return f"{self.provider} {self.label} ({self.hint})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store the key; ValidationError for another address without a new secret."""
+        before = ProviderCredential.unscoped.filter(pk=self.pk).values_list("base_url", "ciphertext").first()
+        if before is not None:
+            is_new_secret = bytes(before[1]) != bytes(self.ciphertext)
+            provider_addresses.check_of_key(before[0], self.base_url, is_new_secret=is_new_secret)
+        super().save(*args, **kwargs)
+
+    save.alters_data = True  # type: ignore[attr-defined]
 
     @property
     def sealed(self) -> Sealed:

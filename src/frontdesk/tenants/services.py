@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import os
 import re
-from collections.abc import Collection, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone as clock
 from django.utils.text import slugify
 
+from frontdesk.gateway.providers import web_address
 from frontdesk.gateway.vault import mask
+from frontdesk.tenants import audit, setting, vault
 from frontdesk.tenants import scopes as known_scopes
-from frontdesk.tenants import setting, vault
-from frontdesk.tenants.models import ApiKey, ProviderCredential, Tenant, TenantSettings
+from frontdesk.tenants.api_keys import create_api_key, digest, revoke_api_key, rotate_api_key
+from frontdesk.tenants.members import add_member, change_member, invite_member, remove_member
+from frontdesk.tenants.models import ProviderCredential, Tenant, TenantSettings
+
+__all__ = [
+    "ANALYTICS_VIEW",
+    "GATEWAY_CALL",
+    "SCOPES",
+    "USERS_MANAGE",
+    "add_member",
+    "change_member",
+    "create_api_key",
+    "create_tenant",
+    "digest",
+    "invite_member",
+    "masked_provider_key",
+    "remove_member",
+    "revoke_api_key",
+    "rotate_api_key",
+    "set_provider_key",
+    "store_credential",
+    "update_settings",
+]
 
 GATEWAY_CALL = known_scopes.GATEWAY_CALL
 ANALYTICS_VIEW = known_scopes.ANALYTICS_VIEW
 USERS_MANAGE = known_scopes.USERS_MANAGE
-SCOPES = known_scopes.ALL
+SCOPES = known_scopes.OF_KEYS
 
 PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 DEFAULT_LABEL = "default"
 
-_KEY_PREFIX = "fd_"
-_KEY_BYTES = 32
-_SHOWN_CHARACTERS = 10
 _LONGEST_SECRET = 4096
 _SLUG_CHARACTERS = 90
 
@@ -43,6 +57,7 @@ def create_tenant(name: str, slug: str = "", **settings: Any) -> Tenant:
         tenant = Tenant(name=name.strip(), slug=chosen_slug)
         tenant.full_clean()
         tenant.save()
+        audit.record(tenant.pk, "tenant.created", tenant, {"slug": chosen_slug})
         if settings:
             update_settings(tenant, settings)
     return tenant
@@ -65,11 +80,13 @@ def update_settings(tenant: Tenant, values: Mapping[str, Any]) -> setting.Settin
         wanted = {name: value for name, value in values.items() if _provider_of(name) is None}
         merged = {name: value for name, value in {**current, **wanted}.items() if value is not None}
         parsed = setting.parse({**merged, **{name: None for name in wanted if name not in setting.NAMES}})
-        row.chosen = {name: value for name, value in merged.items() if name != "timezone"}
+        row.chosen = {name: getattr(parsed, name) for name in merged if name != "timezone"}
         row.save()
         if parsed.timezone != tenant.timezone:
             tenant.timezone = parsed.timezone
             tenant.save(update_fields=["timezone"])
+        if changes := _changed(current, merged):
+            audit.record(tenant.pk, "settings.changed", tenant, changes)
         for name, secret in values.items():
             if provider := _provider_of(name):
                 set_provider_key(tenant.pk, provider, secret or "")
@@ -78,38 +95,14 @@ def update_settings(tenant: Tenant, values: Mapping[str, Any]) -> setting.Settin
     return parsed
 
 
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    names = sorted({*before, *after})
+    return {name: [before.get(name), after.get(name)] for name in names if before.get(name) != after.get(name)}
+
+
 def _provider_of(setting_name: str) -> str | None:
     provider = setting_name.removesuffix("_api_key")
     return provider if setting_name in vars(TenantSettings) and provider != setting_name else None
-
-
-def create_api_key(
-    tenant: Tenant, name: str, scopes: Collection[str], expires_at: datetime | None = None
-) -> tuple[ApiKey, str]:
-    """Make a key; the plaintext is returned once and stored nowhere. ValidationError for an unknown scope."""
-    known_scopes.validate(scopes)
-    plaintext = _KEY_PREFIX + base64.urlsafe_b64encode(os.urandom(_KEY_BYTES)).decode().rstrip("=")
-    key = ApiKey.objects.create(
-        tenant=tenant,
-        name=name,
-        prefix=plaintext[:_SHOWN_CHARACTERS],
-        digest=digest(plaintext),
-        scopes=sorted(scopes),
-        expires_at=expires_at,
-    )
-    return key, plaintext
-
-
-def digest(plaintext_key: str) -> bytes:
-    """Compute the 32 bytes by which a key is looked up. Keys are random, so a plain sha256 cannot be searched."""
-    return hashlib.sha256(plaintext_key.encode()).digest()
-
-
-def revoke_api_key(key: ApiKey) -> None:
-    """End a key from the next Snapshot on; a second time changes nothing."""
-    if key.revoked_at is None:
-        key.revoked_at = clock.now()
-        key.save(update_fields=["revoked_at"])
 
 
 def store_credential(
@@ -123,20 +116,32 @@ def store_credential(
 ) -> ProviderCredential:
     """Seal a provider key for the tenant, in place of the one with the same provider and label."""
     _check_credential(provider, secret, base_url)
-    sealed = vault.current().seal(tenant_id, secret.strip())
-    return ProviderCredential.objects.update_or_create(
-        tenant_id=tenant_id,
-        provider=provider,
-        label=label,
-        defaults={
-            "key_id": sealed.key_id,
-            "ciphertext": sealed.ciphertext,
-            "hint": mask(secret.strip()),
-            "base_url": base_url,
-            "organization": organization,
-            "is_enabled": True,
-        },
-    )[0]
+    with transaction.atomic():
+        # Inside, so that a rotation of the master key comes before or after, never between.
+        sealed = vault.current().seal(tenant_id, secret.strip())
+        stored = ProviderCredential.objects.update_or_create(
+            tenant_id=tenant_id,
+            provider=provider,
+            label=label,
+            defaults={
+                "key_id": sealed.key_id,
+                "ciphertext": sealed.ciphertext,
+                "hint": mask(secret.strip()),
+                "base_url": base_url,
+                "organization": organization,
+                "is_enabled": True,
+            },
+        )[0]
+        audit.record(tenant_id, "provider_key.stored", stored, {"provider": provider, "label": label})
+    return stored
+
+
+def replace_secret(credential: ProviderCredential, secret: str) -> None:
+    """Seal another key into a credential, which the caller stores with whatever else changes."""
+    _check_credential(credential.provider, secret, credential.base_url)
+    sealed = vault.current().seal(credential.tenant_id, secret.strip())
+    credential.key_id, credential.ciphertext = sealed.key_id, sealed.ciphertext
+    credential.hint = mask(secret.strip())
 
 
 def _check_credential(provider: str, secret: str, base_url: str) -> None:
@@ -148,8 +153,7 @@ def _check_credential(provider: str, secret: str, base_url: str) -> None:
     key = secret.strip()
     if not key or len(key) > _LONGEST_SECRET or not key.isprintable() or not key.isascii():
         raise ValidationError(f"the key for {provider} is empty or holds characters that no key has")
-    address = urlsplit(base_url)
-    if base_url and (address.scheme not in {"http", "https"} or not address.hostname):
+    if base_url and not web_address.is_usable(base_url):
         raise ValidationError(f"the address for {provider} must begin with http:// or https:// and name a host")
 
 
@@ -158,7 +162,11 @@ def set_provider_key(tenant_id: int, provider: str, secret: str) -> None:
     if secret.strip():
         store_credential(tenant_id, provider, secret)
     else:
-        ProviderCredential.objects.filter(tenant_id=tenant_id, provider=provider, label=DEFAULT_LABEL).delete()
+        with transaction.atomic():
+            rows = ProviderCredential.objects.filter(tenant_id=tenant_id, provider=provider, label=DEFAULT_LABEL)
+            for row in rows:
+                audit.record(tenant_id, "provider_key.removed", row)
+            rows.delete()
 
 
 def masked_provider_key(tenant_id: int, provider: str) -> str:

@@ -16,6 +16,9 @@ DEFAULT_REPLY = (
 )
 
 
+_NO_EFFECT = "The operator can turn it off for all. No effect yet."
+
+
 class SettingsSchema(BaseModel):
     """A tenant's settings, complete: what was not chosen has its default."""
 
@@ -35,7 +38,24 @@ class SettingsSchema(BaseModel):
     )
     temperature: float = Field(0.7, ge=0, le=2, description="The model's temperature for replies.")
     max_tokens: int = Field(500, ge=1, le=32_000, description="The longest reply asked of the model, in tokens.")
+    enable_caching: bool = Field(True, description=f"Whether replies may come from the cache. {_NO_EFFECT}")
+    enable_streaming: bool = Field(True, description=f"Whether replies are shown while they are written. {_NO_EFFECT}")
+    enable_personality: bool = Field(
+        True, description=f"Whether replies adapt to the customer's way of writing. {_NO_EFFECT}"
+    )
+    enable_memory: bool = Field(
+        True, description=f"Whether summaries and facts of earlier conversations are kept. {_NO_EFFECT}"
+    )
+    enable_cost_alerts: bool = Field(
+        True, description=f"Whether alerts are sent before budgets are used up. {_NO_EFFECT}"
+    )
+    enable_metrics: bool = Field(True, description=f"Whether summaries of calls are computed. {_NO_EFFECT}")
     timezone: str = Field("UTC", description="The zone of the tenant's days, as an IANA name.")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _without_nul(cls, value: object) -> object:
+        return value.replace("\0", "") if isinstance(value, str) else value  # PostgreSQL knows none
 
     @field_validator("timezone")
     @classmethod

@@ -31,10 +31,14 @@ def section() -> TenantsSection:
         tenant_id: snapshot.Tenant(
             id=tenant_id,
             name=name,
+            slug=slug,
+            zone=zone,
             default_model=str(chosen_by_tenant.get(tenant_id, {}).get("default_model", "")),
             credentials=credentials.get(tenant_id, {}),
         )
-        for tenant_id, name in Tenant.objects.filter(is_active=True).values_list("id", "name")
+        for tenant_id, name, slug, zone in Tenant.objects.filter(is_active=True).values_list(
+            "id", "name", "slug", "timezone"
+        )
     }
     return TenantsSection(operator_id=operator_id, tenants=tenants, api_keys=_api_keys(tenants))
 
@@ -57,17 +61,24 @@ def _credentials() -> dict[int, dict[str, tuple[snapshot.Credential, ...]]]:
 
 
 def _api_keys(tenants: Mapping[int, snapshot.Tenant]) -> dict[bytes, snapshot.ApiKey]:
-    unexpired = Q(expires_at=None) | Q(expires_at__gt=clock.now())
+    now = clock.now()
+    unexpired = Q(expires_at=None) | Q(expires_at__gt=now)
     rows = ApiKey.objects.across_tenants().filter(unexpired, revoked_at=None)
-    return {
-        bytes(digest): snapshot.ApiKey(
-            id=key_id, tenant_id=tenant_id, scopes=frozenset(scopes), expires_at_ns=_epoch_ns(expires_at)
-        )
-        for key_id, tenant_id, digest, scopes, expires_at in rows.values_list(
-            "id", "tenant_id", "digest", "scopes", "expires_at"
-        )
-        if tenant_id in tenants
-    }
+    found: dict[bytes, snapshot.ApiKey] = {}
+    for row in rows.only("tenant_id", "digest", "scopes", "expires_at", "retired_digest", "retired_until"):
+        if row.tenant_id not in tenants:
+            continue
+        found[bytes(row.digest)] = _api_key(row, row.expires_at)
+        if row.retired_digest is not None and row.retired_until is not None and row.retired_until > now:
+            ends = min(filter(None, (row.expires_at, row.retired_until)))
+            found[bytes(row.retired_digest)] = _api_key(row, ends)
+    return found
+
+
+def _api_key(row: ApiKey, ends_at: datetime | None) -> snapshot.ApiKey:
+    return snapshot.ApiKey(
+        id=row.pk, tenant_id=row.tenant_id, scopes=frozenset(row.scopes), expires_at_ns=_epoch_ns(ends_at)
+    )
 
 
 def _epoch_ns(moment: datetime | None) -> int | None:

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import F, Q
+
+from frontdesk.tenants import announcement
 
 if TYPE_CHECKING:
     from typing import Self
@@ -47,16 +50,23 @@ class ConfigVersion(models.Model):
 
 
 def bump_version(using: str | None = None) -> None:
-    """Move the configuration version by one, in the caller's transaction if there is one."""
+    """Move the configuration version by one, in the caller's transaction if there is one; tell servers after it."""
     row = ConfigVersion.objects.using(using).filter(pk=_VERSION_ROW)
     if not row.update(version=F("version") + 1):
         ConfigVersion.objects.using(using).get_or_create(pk=_VERSION_ROW)
         row.update(version=F("version") + 1)
+    waiting = transaction.get_connection(using).run_on_commit
+    if not any(function is _tell for _, function, _ in waiting):  # a transaction is told of once
+        transaction.on_commit(_tell, using=using)
 
 
 def current_version() -> int:
     """Tell the version of the configuration; 0 before the first change."""
     return ConfigVersion.objects.filter(pk=_VERSION_ROW).values_list("version", flat=True).first() or 0
+
+
+def _tell() -> None:
+    announcement.announce(current_version())
 
 
 class ConfigurationQuerySet(models.QuerySet[ModelT]):
@@ -214,6 +224,17 @@ class TenantOwned(models.Model):
         abstract = True
         default_manager_name = "unscoped"
         base_manager_name = "unscoped"
+
+    def clean(self) -> None:
+        """Refuse to point at another tenant's row, whatever a form offered or a client sent."""
+        super().clean()
+        for field in self._meta.concrete_fields:
+            target: Any = field.related_model if isinstance(field, models.ForeignKey) else None
+            pointed_at = getattr(self, field.attname)
+            if target is None or not issubclass(target, TenantOwned) or None in (pointed_at, self.tenant_id):
+                continue
+            if not target.objects.filter(tenant_id=self.tenant_id, pk=pointed_at).exists():
+                raise ValidationError({field.name: "This does not belong to the same tenant."})
 
 
 class Configuration(models.Model):

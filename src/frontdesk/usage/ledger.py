@@ -1,11 +1,12 @@
 """The only writer of the ledger: settled records of calls become rows, in batches, by one upsert on the call id.
 
-A row's status only moves forward (`STATUS_RANKS`), so that replaying a journal any number of times, in any order,
-ends in the same ledger. What no database can take is set aside in QuarantinedRecord; the rest of its batch goes on.
+A row's status only moves forward (`changes.STATUS_RANKS`), so that replaying a journal any number of times, in any
+order, ends in the same ledger, and in the same counters of budgets, which grow in the same transaction by what a row
+is more than the one it replaces. What no database can take is set aside in QuarantinedRecord; the rest goes on.
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
@@ -18,15 +19,14 @@ from django.db.backends.utils import CursorWrapper
 from frontdesk.gateway.journal import record as records
 from frontdesk.gateway.journal.record import MAX_COST_NANO_USD, MAX_INTEGER, TEXT_LIMITS, Settled
 from frontdesk.gateway.journal.segment import Damage
+from frontdesk.usage import changes, copying
+from frontdesk.usage.budgets import counters
+from frontdesk.usage.changes import FINAL_RANK, STATUS_RANKS
 from frontdesk.usage.models import JournalPosition, ProviderUsage, QuarantinedRecord
-
-STATUS_RANKS = {"intent": 0, "interrupted": 1}
-"""What may be replaced by a status of a higher rank; every status that is not here is final (2)."""
 
 UNKNOWN_LATENCY_MS = -1
 """Stands in a record for a latency that nobody measured; NULL in its row."""
 
-_FINAL_RANK = 2
 _STATEMENT_ROWS = (100, 10, 1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_WITHOUT_ZONE = _EPOCH.replace(tzinfo=None)
@@ -56,9 +56,12 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def store(batch: Batch) -> None:
-    """Write a batch's rows and the journal's new position in one transaction; OperationalError leaves nothing."""
+    """Write a batch's rows, what they add to budgets' counters, and the journal's new position in one transaction.
+
+    OperationalError leaves nothing.
+    """
     with transaction.atomic():
-        _write(batch.entries, f"{batch.directory}/{batch.segment}")
+        _write_and_count(batch.entries, f"{batch.directory}/{batch.segment}")
         for damage in batch.damages:
             _quarantine(
                 f"{batch.directory}/{batch.segment}@{damage.start}",
@@ -73,27 +76,47 @@ def store(batch: Batch) -> None:
         )
 
 
-def _write(entries: Sequence[Entry], source: str) -> None:
+def _write_and_count(entries: Sequence[Entry], source: str) -> None:
     if not entries:
         return
+    counters.lock()
+    zones = counters.zones_of(entry.settled.intent.caller.tenant_id for entry in entries)
+    before = changes.before([entry.settled.intent.call_id for entry in entries])
+    written = _write(entries, source)
+    counters.add(changes.between(before, (entry.settled for entry in written)), zones)
+
+
+def _write(entries: Sequence[Entry], source: str) -> Sequence[Entry]:
+    """Write rows; give those that are no further trouble, without what was set aside."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             if connection.vendor == "sqlite":
                 _upsert_on_sqlite(cursor, entries)
             else:
-                cursor.executemany(_upsert_sql(1), [_row(entry.settled, _uuid, _time) for entry in entries])
+                rows = (_row(entry.settled, _uuid, _time) for entry in _last_words(entries))
+                copying.upsert(ProviderUsage._meta.db_table, _COLUMNS, rows, _on_conflict_sql())
     except _REFUSED as error:
         if len(entries) > 1:
             middle = len(entries) // 2
-            _write(entries[:middle], source)
-            _write(entries[middle:], source)
-            return
+            return (*_write(entries[:middle], source), *_write(entries[middle:], source))
         # The error's own text may quote the row, so only its kind is kept.
         _quarantine(
             f"{source}@{entries[0].offset}",
             f"refused by the database: {type(error).__name__}",
             records.encode(entries[0].settled),
         )
+        return ()
+    return entries
+
+
+def _last_words(entries: Sequence[Entry]) -> Iterable[Entry]:
+    """Keep what would be left if they were written one by one: of each call the first of the highest rank."""
+    kept: dict[bytes, Entry] = {}
+    for entry in entries:
+        other = kept.setdefault(entry.settled.intent.call_id, entry)
+        if STATUS_RANKS.get(other.settled.status, FINAL_RANK) < STATUS_RANKS.get(entry.settled.status, FINAL_RANK):
+            kept[entry.settled.intent.call_id] = entry
+    return kept.values()
 
 
 def _quarantine(source: str, reason: str, payload: bytes) -> None:
@@ -202,18 +225,26 @@ def _upsert_on_sqlite(cursor: CursorWrapper, entries: Sequence[Entry]) -> None:
 def _upsert_sql(rows: int) -> str:
     """Write the statement that upserts so many rows at once."""
     quote = connection.ops.quote_name
-    table = quote(ProviderUsage._meta.db_table)
-    status = quote("status")
-    names = [quote(name) for name in _COLUMNS]
-    row = f"({', '.join(['%s'] * len(names))})"
-    updates = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
+    names = ", ".join(quote(name) for name in _COLUMNS)
+    row = f"({', '.join(['%s'] * len(_COLUMNS))})"
     return (
-        f"INSERT INTO {table} ({', '.join(names)}) VALUES {', '.join([row] * rows)} "  # noqa: S608
-        f"ON CONFLICT ({names[0]}) DO UPDATE SET {updates} "
+        f"INSERT INTO {quote(ProviderUsage._meta.db_table)} ({names}) VALUES {', '.join([row] * rows)} "  # noqa: S608
+        f"{_on_conflict_sql()}"
+    )
+
+
+def _on_conflict_sql() -> str:
+    """Write what becomes of a row that is there already: it is replaced by one of a higher rank."""
+    quote = connection.ops.quote_name
+    table, status = quote(ProviderUsage._meta.db_table), quote("status")
+    key, *others = (quote(name) for name in _COLUMNS)
+    updates = ", ".join(f"{name} = excluded.{name}" for name in others)
+    return (
+        f"ON CONFLICT ({key}) DO UPDATE SET {updates} "
         f"WHERE {_rank_sql(f'{table}.{status}')} < {_rank_sql(f'excluded.{status}')}"
     )
 
 
 def _rank_sql(column: str) -> str:
     cases = " ".join(f"WHEN '{status}' THEN {rank}" for status, rank in STATUS_RANKS.items())
-    return f"CASE {column} {cases} ELSE {_FINAL_RANK} END"
+    return f"CASE {column} {cases} ELSE {FINAL_RANK} END"

@@ -13,7 +13,25 @@ from django.db import models
 from django.utils import timezone
 
 from frontdesk.gateway import money
+from frontdesk.tenants import provider_addresses
+from frontdesk.tenants.models import ProviderCredential
 from frontdesk.tenants.tenancy import Configuration, TenantManager
+from frontdesk.usage.budgets.models import Budget, BudgetAlert, BudgetCounter, BudgetCredit, CounterZone
+
+__all__ = [
+    "Budget",
+    "BudgetAlert",
+    "BudgetCounter",
+    "BudgetCredit",
+    "CounterZone",
+    "JournalPosition",
+    "LLMModel",
+    "LLMProvider",
+    "ModelAlias",
+    "ModelPrice",
+    "ProviderUsage",
+    "QuarantinedRecord",
+]
 
 
 class LLMProvider(Configuration):
@@ -33,6 +51,13 @@ class LLMProvider(Configuration):
 
     def __str__(self) -> str:
         return self.display_name
+
+    def clean(self) -> None:
+        """Refuse an address on another host while stored keys would follow it there."""
+        before = LLMProvider.objects.filter(pk=self.pk).values_list("base_url", flat=True).first()
+        if before is not None:
+            following = ProviderCredential.objects.across_tenants().filter(provider=self.name, base_url="").count()
+            provider_addresses.check_of_provider(self.name, before, self.base_url, following)
 
 
 class LLMModel(Configuration):
@@ -58,8 +83,9 @@ class LLMModel(Configuration):
 class ModelPrice(Configuration):
     """What a model costs from `valid_from` until before `valid_until`, in nano-USD per million tokens.
 
-    A row is never edited by the import: a new price is a new row. An operator's override (`is_override`) wins over
-    imported rows and is never touched.
+    A row's amounts are never edited by the import: a new price is a new row. An operator's override (`is_override`)
+    wins over imported rows and is never touched. `tiers` lists what holds instead for calls with more input than
+    `above`, in its order: `[{"above": 200000, "input": …, "output": …, "cache_read": …, "cache_write": …}]`.
     """
 
     model = models.ForeignKey(LLMModel, on_delete=models.CASCADE, related_name="prices")
@@ -67,9 +93,11 @@ class ModelPrice(Configuration):
     output_nano_usd_per_mtok = models.PositiveBigIntegerField()
     cache_read_nano_usd_per_mtok = models.PositiveBigIntegerField()
     cache_write_nano_usd_per_mtok = models.PositiveBigIntegerField()
+    tiers = models.JSONField(default=list, blank=True, db_default=models.Value([], output_field=models.JSONField()))
     source = models.CharField(max_length=200)
     valid_from = models.DateTimeField(default=timezone.now)
     valid_until = models.DateTimeField(null=True, blank=True)
+    recorded_at = models.DateTimeField(null=True, default=timezone.now, editable=False)
     is_override = models.BooleanField(default=False)
 
     class Meta:

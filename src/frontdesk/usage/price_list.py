@@ -1,7 +1,8 @@
 """genai-prices translated into dated prices of our own; the only module that knows that library.
 
-Prices that depend on the prompt's length are taken at their base tier, those that depend on the hour at their
-dearest; both are said in the price's source. Prices of requests in batches, of tools and of audio are left out.
+Prices that depend on the prompt's length come with their tiers: there, the whole call costs what the highest tier says
+whose `start` its input is above. Those that depend on the hour are taken at their dearest, which the price's source
+says. Prices of requests in batches, of tools and of audio are left out.
 """
 
 import datetime as dt
@@ -13,6 +14,7 @@ import msgspec
 
 from frontdesk.gateway import money
 from frontdesk.gateway.providers.catalog import NOT_CHAT
+from frontdesk.gateway.snapshot import PriceTier
 
 BEGINNING = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 """From when on a price without a date is taken to be valid."""
@@ -21,7 +23,7 @@ _SNAPSHOT_SUFFIX = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|latest)")
 
 
 class DatedPrice(msgspec.Struct, frozen=True):
-    """Nano-USD per million tokens from a moment on."""
+    """Nano-USD per million tokens from a moment on; `tiers` in the order of their input."""
 
     valid_from: dt.datetime
     input: int
@@ -29,11 +31,7 @@ class DatedPrice(msgspec.Struct, frozen=True):
     cache_read: int
     cache_write: int
     source: str
-
-    @property
-    def amounts(self) -> tuple[int, int, int, int]:
-        """Give the four prices, for comparing."""
-        return (self.input, self.output, self.cache_read, self.cache_write)
+    tiers: tuple[PriceTier, ...] = ()
 
 
 class ListedModel(msgspec.Struct, frozen=True):
@@ -92,20 +90,28 @@ def _dated(prices: Any, source: str) -> tuple[DatedPrice, ...]:
 
 def _price(prices: Any, valid_from: dt.datetime, source: str) -> DatedPrice | None:
     """Translate one set of prices; None without both an input and an output price: it is no chat model's."""
-    amounts = {}
-    for name in ("input", "output", "cache_read", "cache_write"):
-        value: Any = getattr(prices, f"{name}_mtok", None)
-        if hasattr(value, "base"):
-            value = value.base
-            source = source if source.endswith("base tier") else f"{source}, base tier"
-        amounts[name] = None if value is None else money.from_usd(value)
-    if amounts["input"] is None or amounts["output"] is None:
+    listed = {name: getattr(prices, f"{name}_mtok", None) for name in ("input", "output", "cache_read", "cache_write")}
+    if listed["input"] is None or listed["output"] is None:
         return None
+    starts = sorted({tier.start for value in listed.values() for tier in getattr(value, "tiers", ())})
+    base, *tiers = [{name: _amount(value, start) for name, value in listed.items()} for start in (None, *starts)]
     return DatedPrice(
         valid_from=valid_from,
-        input=amounts["input"],
-        output=amounts["output"],
-        cache_read=amounts["input"] if amounts["cache_read"] is None else amounts["cache_read"],
-        cache_write=amounts["input"] if amounts["cache_write"] is None else amounts["cache_write"],
+        **_filled(base),
         source=source,
+        tiers=tuple(PriceTier(above=start, **_filled(tier)) for start, tier in zip(starts, tiers, strict=True)),
     )
+
+
+def _amount(value: Any, start: int | None) -> int | None:
+    """Give what one kind of token costs in calls whose input is just above `start`, or None for the shortest."""
+    for tier in reversed(getattr(value, "tiers", ())):
+        if start is not None and tier.start <= start:
+            return money.from_usd(tier.price)
+    value = getattr(value, "base", value)
+    return None if value is None else money.from_usd(value)
+
+
+def _filled(amounts: dict[str, int | None]) -> dict[str, Any]:
+    """Let tokens of the cache cost as others where nothing else is said."""
+    return {name: amounts["input"] if amount is None else amount for name, amount in amounts.items()}

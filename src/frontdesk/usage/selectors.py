@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from functools import reduce
-from operator import or_
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q, Sum
+from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils import timezone
 
 from frontdesk.gateway import snapshot
-from frontdesk.usage.models import ModelPrice, ProviderUsage, QuarantinedRecord
+from frontdesk.usage.models import LLMModel, LLMProvider, ModelPrice, ProviderUsage
+from frontdesk.usage.price_list import BEGINNING
+from frontdesk.usage.prices import rates
 
 if TYPE_CHECKING:
     from frontdesk.tenants.models import Tenant
 
 LARGEST_LAST = 10_000
+LONGEST_SOURCE = 160
+"""What is kept of a price's source where its date is said too: both must fit the ledger's column."""
 
 
 def last_calls(tenant: Tenant | int, n: int) -> list[dict[str, Any]]:
@@ -65,29 +68,22 @@ def _as_dict(row: ProviderUsage) -> dict[str, Any]:
     }
 
 
-def audit(tenant: Tenant | int | None = None) -> dict[str, int]:
-    """Count what should not be in a ledger; all zero is a clean one. None looks at all tenants.
-
-    `tokens_without_cost` and `calls_without_price` may be true of models that the catalog has no price for;
-    `successes_without_usage` never should be.
-    """
-    rows = ProviderUsage.objects.across_tenants() if tenant is None else ProviderUsage.objects.for_tenant(tenant)
-    # No sum of the buckets: each may be as large as its column holds.
-    buckets = ("uncached_input", "cache_read", "cache_write", "output", "reasoning")
-    has_tokens = reduce(or_, [Q(**{f"{bucket}__gt": 0}) for bucket in buckets])
-    succeeded = rows.filter(status="success")
-    sums = rows.aggregate(cost=Sum("cost_nano_usd"))
-    return {
-        "calls": rows.count(),
-        "cost_nano_usd": sums["cost"] or 0,
-        "tokens_without_cost": rows.filter(has_tokens, cost_nano_usd=None).count(),
-        "calls_without_price": succeeded.filter(price_source="").count(),
-        "streams_without_usage": succeeded.filter(~has_tokens, is_streamed=True).count(),
-        "successes_without_usage": succeeded.exclude(has_tokens).count(),
-        "estimated_usage": rows.filter(usage_source="estimated").count(),
-        "interrupted": rows.filter(status="interrupted").count(),
-        "quarantined_records": QuarantinedRecord.objects.count(),
-    }
+def find_model(name: str) -> LLMModel:
+    """Find a model by `provider/model`, or by a name that one provider alone has. ValidationError if there is none."""
+    provider, slash, rest = name.partition("/")
+    rows = LLMModel.objects.select_related("provider").order_by("provider__name")
+    if slash and LLMProvider.objects.filter(name=provider).exists():
+        found = list(rows.filter(provider__name=provider, name=rest))
+    else:
+        found = list(rows.filter(name=name))
+    if not found:
+        raise ValidationError(
+            f"there is no model {name[:100]!r}: give it as provider/model, as GET /v1/models lists it"
+        )
+    if len(found) > 1:
+        names = ", ".join(f"{row.provider.name}/{row.name}" for row in found)
+        raise ValidationError(f"several providers have a model {name[:100]!r}: say which of {names}")
+    return found[0]
 
 
 def price_at(provider: str, model: str, at: datetime) -> snapshot.Price | None:
@@ -114,6 +110,19 @@ def as_price(row: ModelPrice) -> snapshot.Price:
         output=row.output_nano_usd_per_mtok,
         cache_read=row.cache_read_nano_usd_per_mtok,
         cache_write=row.cache_write_nano_usd_per_mtok,
-        source=row.source,
+        source=provenance(row),
         valid_from_ns=int(row.valid_from.timestamp()) * 1_000_000_000,
+        tiers=rates.tiers(row.tiers),
     )
+
+
+def provenance(row: ModelPrice) -> str:
+    """Say where a price is from and since when it holds, as it stands on each call that it was used for.
+
+    A list's price without a date tells when it was imported instead.
+    """
+    source = row.source[:LONGEST_SOURCE]
+    if row.valid_from != BEGINNING:
+        begins = row.valid_from.astimezone(UTC)
+        return f"{source}, from {begins:%Y-%m-%d}" + (f" {begins:%H:%M:%S}" if begins.time() != time() else "")
+    return f"{source}, undated" if row.recorded_at is None else f"{source}, imported {row.recorded_at:%Y-%m-%d}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -13,11 +15,16 @@ from django.utils import timezone
 
 from frontdesk.gateway.providers import catalog
 from frontdesk.gateway.providers.catalog import ModelRow
-from frontdesk.usage import adopt, price_list
+from frontdesk.tenants import audit
+from frontdesk.usage import adopt, price_list, selectors
 from frontdesk.usage.adopt import Adoption
 from frontdesk.usage.models import LLMModel, LLMProvider, ModelAlias, ModelPrice
 from frontdesk.usage.price_list import BEGINNING, DatedPrice
+from frontdesk.usage.prices import imports, overrides
+from frontdesk.usage.prices.imports import PricePlan
+from frontdesk.usage.prices.rates import Rates
 
+_MODEL_NAME = re.compile(r"[!-~]{1,200}")
 _SIMULATED_PRICE = DatedPrice(BEGINNING, 0, 0, 0, 0, "simulated")
 
 
@@ -28,19 +35,71 @@ class CatalogChanges(msgspec.Struct, frozen=True, kw_only=True):
     models: int
     prices: int
     aliases: int
+    held_back: int = 0
+    """Price changes so large that a person should look at them first: see `plan_prices`."""
 
 
 def setup_catalog() -> CatalogChanges:
     """Bring providers, models, prices and aliases up to date, in one transaction. Running it again changes nothing.
 
-    What is there already stays as the operator left it. A price that changed gets a new row from its date on (else
-    from now on); an operator's override is never touched.
+    What is there already stays as the operator left it. A price that changed gets a new row from now on (from its date
+    if that is to come), unless the change is marked (`PriceChange.is_marked`): that is left to `import_prices`.
+    An operator's override is never touched.
+    """
+    return _import(None, with_marked=False)
+
+
+def plan_prices(*, with_past: bool = False) -> PricePlan:
+    """Compare the stored prices with the price list; `with_past` takes the list's dates of the past for changes."""
+    return imports.plan(_listing()[0], timezone.now(), with_past=with_past)
+
+
+def import_prices(plan: PricePlan, *, with_marked: bool, with_past: bool = False) -> CatalogChanges:
+    """Store a plan that was reviewed, with new models, all or nothing.
+
+    ValidationError when prices changed since the plan was made.
+    """
+    return _import(plan, with_marked=with_marked, with_past=with_past)
+
+
+def override_price(
+    name: str,
+    new: Rates,
+    *,
+    begins: datetime | None = None,
+    ends: datetime | None = None,
+    corrects_past: bool = False,
+) -> ModelPrice:
+    """Set the operator's own price of a model (see `overrides.set_price`); `provider/model` may be new to the catalog.
+
+    ValidationError when the model is unknown or the price is refused.
     """
     with transaction.atomic():
+        provider, _, rest = name.partition("/")
+        known = LLMProvider.objects.filter(name=provider).first()
+        if known is not None and _MODEL_NAME.fullmatch(rest) and not known.models.filter(name=rest).exists():
+            model = LLMModel.objects.create(provider=known, name=rest)
+        else:
+            model = selectors.find_model(name)
+        return overrides.set_price(model, new, begins=begins, ends=ends, corrects_past=corrects_past)
+
+
+def _import(reviewed: PricePlan | None, *, with_marked: bool, with_past: bool = False) -> CatalogChanges:
+    listing, model_rows = _listing()
+    now = timezone.now()
+    with transaction.atomic():
+        plan = imports.plan(listing, now, with_past=with_past)
+        if reviewed is not None and not imports.is_same(reviewed, plan):
+            raise ValidationError("the prices were changed meanwhile, and nothing was imported: look at them again")
         providers = _add_providers()
-        models, prices = _add_models()
+        models, by_name = _add_models(model_rows)
+        accepted = plan.pending if with_marked else plan.unmarked
+        prices = imports.write(accepted, listing, by_name, now)
         aliases = _add_aliases()
-    return CatalogChanges(providers=providers, models=models, prices=prices, aliases=aliases)
+        if prices:
+            audit.record(None, "prices.imported", None, imports.summary(accepted))
+    held_back = len(plan.pending) - len(accepted)
+    return CatalogChanges(providers=providers, models=models, prices=prices, aliases=aliases, held_back=held_back)
 
 
 def add_provider(name: str, *, wire: str, base_url: str, default_model: str = "") -> LLMProvider:
@@ -80,19 +139,23 @@ def _add_providers() -> int:
     return len(new)
 
 
-def _add_models() -> tuple[int, int]:
-    """Add what the price list and our own rows know; ours win where both speak of a model."""
-    ours = {(row.provider, row.name): row for row in catalog.MODELS}
-    priced: dict[tuple[str, str], tuple[DatedPrice, ...]] = {
+def _listing() -> tuple[imports.Listing, dict[imports.Key, ModelRow]]:
+    """Read the price list: prices, and models with what is known of them; our own rows win where both know one."""
+    models = {(row.provider, row.name): row for row in catalog.MODELS}
+    prices: dict[imports.Key, tuple[DatedPrice, ...]] = {
         ("simulated", catalog.SIMULATED_MODEL.name): (_SIMULATED_PRICE,)
     }
     for provider in catalog.PROVIDERS:
         for listed in price_list.models_of(provider.price_list):
             key = (provider.name, listed.name)
-            priced[key] = listed.prices
-            row = ours.setdefault(key, ModelRow(provider.name, listed.name))
+            prices[key] = listed.prices
+            row = models.setdefault(key, ModelRow(provider.name, listed.name))
             if row.context_window is None:
-                ours[key] = msgspec.structs.replace(row, context_window=listed.context_window)
+                models[key] = msgspec.structs.replace(row, context_window=listed.context_window)
+    return prices, models
+
+
+def _add_models(rows: Mapping[imports.Key, ModelRow]) -> tuple[int, dict[imports.Key, LLMModel]]:
     providers = {row.name: row for row in LLMProvider.objects.all()}
     existing = {(row.provider.name, row.name): row for row in LLMModel.objects.select_related("provider")}
     new = [
@@ -105,63 +168,17 @@ def _add_models() -> tuple[int, int]:
             capabilities=sorted(row.capabilities),
             is_enabled=not _is_retired(row),
         )
-        for key, row in ours.items()
+        for key, row in rows.items()
         if key not in existing
     ]
     LLMModel.objects.bulk_create(new)
-    models = existing | {(row.provider.name, row.name): row for row in new}
-    return len(new), _add_prices((models[key], prices) for key, prices in priced.items())
+    return len(new), existing | {(row.provider.name, row.name): row for row in new}
 
 
 def _is_retired(row: ModelRow) -> bool:
     pattern = catalog.SHUT_DOWN.get(row.provider)
     return bool(pattern and pattern.match(row.name)) or any(
         (retired.provider, retired.name) == (row.provider, row.name) for retired in catalog.RETIRED
-    )
-
-
-def _add_prices(wanted: Iterable[tuple[LLMModel, tuple[DatedPrice, ...]]]) -> int:
-    newest: dict[int, ModelPrice] = {}
-    for row in ModelPrice.objects.filter(is_override=False).order_by("valid_from"):
-        newest[row.model_id] = row
-    new: list[ModelPrice] = []
-    for model, prices in wanted:
-        known = newest.get(model.pk)
-        if known is None:
-            new += _price_rows(model, prices)
-        elif prices[-1].amounts != _amounts(known):
-            dated = prices[-1].valid_from
-            starts = dated if dated > known.valid_from else timezone.now()
-            known.valid_until = starts
-            known.save(update_fields=["valid_until"])
-            new += _price_rows(model, (msgspec.structs.replace(prices[-1], valid_from=starts),))
-    ModelPrice.objects.bulk_create(new)
-    return len(new)
-
-
-def _price_rows(model: LLMModel, prices: tuple[DatedPrice, ...]) -> list[ModelPrice]:
-    ends = [price.valid_from for price in prices[1:]] + [None]
-    return [
-        ModelPrice(
-            model=model,
-            input_nano_usd_per_mtok=price.input,
-            output_nano_usd_per_mtok=price.output,
-            cache_read_nano_usd_per_mtok=price.cache_read,
-            cache_write_nano_usd_per_mtok=price.cache_write,
-            source=price.source,
-            valid_from=price.valid_from,
-            valid_until=end,
-        )
-        for price, end in zip(prices, ends, strict=True)
-    ]
-
-
-def _amounts(row: ModelPrice) -> tuple[int, int, int, int]:
-    return (
-        row.input_nano_usd_per_mtok,
-        row.output_nano_usd_per_mtok,
-        row.cache_read_nano_usd_per_mtok,
-        row.cache_write_nano_usd_per_mtok,
     )
 
 

@@ -15,8 +15,16 @@ from frontdesk.conversations.models import Contact, Conversation, Message, Turn
 from frontdesk.gateway.clock import uuid7
 from frontdesk.knowledge import services as knowledge
 from frontdesk.tenants import services
-from frontdesk.tenants.models import User
-from frontdesk.usage.models import LLMModel, LLMProvider, ModelAlias, ModelPrice, ProviderUsage, QuarantinedRecord
+from frontdesk.tenants.models import AuditEvent, User
+from frontdesk.usage.models import (
+    Budget,
+    LLMModel,
+    LLMProvider,
+    ModelAlias,
+    ModelPrice,
+    ProviderUsage,
+    QuarantinedRecord,
+)
 
 PROVIDER_KEY = "sk-canary-of-alice-5f2c9d77"
 
@@ -41,7 +49,7 @@ def operator(operator_user):
 
 @pytest.fixture
 def staff(db):
-    """Signed in, staff by Django's flag, but not the operator."""
+    """Signed in, staff by Django's flag, but neither the operator nor a member of any tenant."""
     client = Client()
     client.force_login(User.objects.create_user("bob", "bob@alice.example", "another phrase", is_staff=True))
     return client
@@ -124,8 +132,13 @@ def everything(operator_user, alice_tenant, catalog, conversation, make_call):
     rows = {
         "tenants.tenant": alice_tenant,
         "tenants.user": operator_user,
+        "tenants.member": services.add_member(alice_tenant, User.objects.create_user("alice"), "owner"),
+        "tenants.auditevent": AuditEvent.objects.for_tenant(alice_tenant).first(),
         "tenants.apikey": key,
         "tenants.providercredential": credential,
+        "usage.budget": Budget.unscoped.create(
+            tenant=alice_tenant, scope="widget", owner="*", unit="requests", window="day", limit=50
+        ),
         "usage.llmprovider": catalog["provider"],
         "usage.llmmodel": catalog["model"],
         "usage.modelprice": catalog["price"],

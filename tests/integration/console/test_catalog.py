@@ -27,6 +27,7 @@ def price_form(model, **changes):
         "valid_from_1": "00:00:00",
         "valid_until_0": "",
         "valid_until_1": "",
+        "corrects_past": "on",
         **changes,
     }
 
@@ -66,8 +67,45 @@ def test_two_overrides_from_one_moment_are_refused(operator, catalog):
 
     answer = operator.post(add, price_form(catalog["model"], input="9"))
 
-    assert "There is an override from this moment already" in answer.content.decode()
+    assert "It would overlap your price from 2026-01-01 00:00 UTC" in answer.content.decode()
     assert ModelPrice.objects.get(is_override=True).input_nano_usd_per_mtok == 100_000_000
+
+
+def test_a_price_that_changes_the_past_must_say_so(operator, catalog):
+    form = price_form(catalog["model"])
+    del form["corrects_past"]
+
+    answer = operator.post(reverse("admin:usage_modelprice_add"), form)
+
+    assert "It would begin in the past" in answer.content.decode()
+    assert not ModelPrice.objects.filter(is_override=True).exists()
+
+
+def test_a_later_override_ends_the_one_before(operator, catalog):
+    add = reverse("admin:usage_modelprice_add")
+    operator.post(add, price_form(catalog["model"]))
+    operator.post(add, price_form(catalog["model"], valid_from_0="2026-02-01"))
+
+    first, second = ModelPrice.objects.filter(is_override=True).order_by("valid_from")
+    assert (first.valid_until, second.valid_until) == (second.valid_from, None)
+
+
+def test_prices_of_long_prompts_are_lines(operator, catalog):
+    operator.post(
+        reverse("admin:usage_modelprice_add"), price_form(catalog["model"], tiers="300000=0.3,1\n200000=0.2,0.8,0.02")
+    )
+
+    row = ModelPrice.objects.get(is_override=True)
+    assert [(tier["above"], tier["cache_read"], tier["cache_write"]) for tier in row.tiers] == [
+        (200_000, 20_000_000, 200_000_000),
+        (300_000, 300_000_000, 300_000_000),
+    ]
+    page = operator.get(reverse("admin:usage_modelprice_changelist")).content.decode()
+    assert "&gt; 200,000 tokens: $0.20 / $0.80<br>&gt; 300,000 tokens: $0.30 / $1.00" in page
+    change = reverse("admin:usage_modelprice_change", args=[row.pk])
+    assert "200000=0.2,0.8,0.02,0.2" in operator.get(change).content.decode()
+    faulty = operator.post(change, price_form(catalog["model"], tiers="many=1,2"))
+    assert "tiers" in faulty.context["adminform"].form.errors
 
 
 def test_imported_prices_are_not_changed(operator, catalog):

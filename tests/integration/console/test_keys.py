@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 
 from frontdesk.tenants import services, vault
-from frontdesk.tenants.models import ApiKey, ProviderCredential
+from frontdesk.tenants.models import ApiKey, AuditEvent, ProviderCredential
+from frontdesk.tenants.snapshot import section
+from frontdesk.usage.models import LLMProvider
 
 pytestmark = pytest.mark.django_db
 
@@ -127,13 +132,119 @@ def test_a_provider_key_is_sealed_for_its_tenant(operator, alice_tenant, catalog
 
 def test_a_provider_key_is_kept_when_the_field_is_empty(operator, alice_tenant, catalog):
     stored = services.store_credential(alice_tenant.pk, "openai", "sk-canary-0123456789abcdef")
-    form = provider_key_form(alice_tenant, key="", label="main", base_url="http://proxy:8080/v1")
+    form = provider_key_form(alice_tenant, key="", label="main", organization="org-1")
 
     operator.post(reverse(f"{PROVIDER_KEYS}_change", args=[stored.pk]), form)
 
     stored.refresh_from_db()
     assert vault.current().open(alice_tenant.pk, stored.sealed) == "sk-canary-0123456789abcdef"
-    assert (stored.label, stored.base_url) == ("main", "http://proxy:8080/v1")
+    assert (stored.label, stored.organization) == ("main", "org-1")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("", "http://proxy:8080/v1"), ("https://proxy.example/v1", ""), ("https://a.example", "http://a.example")],
+)
+def test_a_stored_key_is_not_sent_to_another_address(operator, alice_tenant, catalog, before, after):
+    stored = services.store_credential(alice_tenant.pk, "openai", "sk-canary-0123456789abcdef", base_url=before)
+    page = reverse(f"{PROVIDER_KEYS}_change", args=[stored.pk])
+
+    refused = operator.post(page, provider_key_form(alice_tenant, key="", base_url=after))
+    stored.refresh_from_db()
+    kept = stored.base_url
+    operator.post(page, provider_key_form(alice_tenant, key="sk-canary-given-again", base_url=after))
+
+    stored.refresh_from_db()
+    assert "enter the key again" in refused.content.decode()
+    assert (kept, stored.base_url) == (before, after)
+    assert vault.current().open(alice_tenant.pk, stored.sealed) == "sk-canary-given-again"
+
+
+def test_another_path_at_the_same_address_keeps_the_key(operator, alice_tenant, catalog):
+    stored = services.store_credential(
+        alice_tenant.pk, "openai", "sk-canary-0123456789abcdef", base_url="https://proxy.example/v1"
+    )
+    form = provider_key_form(alice_tenant, key="", base_url="https://proxy.example/openai/v1")
+
+    operator.post(reverse(f"{PROVIDER_KEYS}_change", args=[stored.pk]), form)
+
+    stored.refresh_from_db()
+    assert stored.base_url == "https://proxy.example/openai/v1"
+
+
+def test_no_code_path_moves_a_stored_key_to_another_address(alice_tenant):
+    stored = services.store_credential(alice_tenant.pk, "openai", "sk-canary-0123456789abcdef")
+    stored.base_url = "http://elsewhere.example/v1"
+
+    with pytest.raises(ValidationError, match="enter the key again"):
+        stored.save()
+
+    stored.refresh_from_db()
+    assert stored.base_url == ""
+
+
+def test_a_provider_does_not_take_stored_keys_to_another_address(operator, alice_tenant, catalog):
+    services.store_credential(alice_tenant.pk, "openai", "sk-canary-0123456789abcdef")
+    provider = LLMProvider.objects.get(name="openai")
+    form = {
+        "name": "openai",
+        "display_name": "OpenAI",
+        "is_enabled": "on",
+        "wire": "openai",
+        "base_url": "http://elsewhere.example/v1",
+        "default_model": "",
+        "quirks": "",
+    }
+
+    answer = operator.post(reverse("admin:usage_llmprovider_change", args=[provider.pk]), form)
+
+    provider.refresh_from_db()
+    assert "a stored key for openai would be sent to this other address" in answer.content.decode()
+    assert provider.base_url == "https://api.openai.com/v1"
+
+
+def test_several_keys_are_shown_masked_in_the_order_of_use(operator, alice_tenant, catalog):
+    for label, priority in (("spare", 200), ("main", 10)):
+        row = services.store_credential(alice_tenant.pk, "openai", f"sk-canary-{label}-0123{label}", label=label)
+        row.priority = priority
+        row.save()
+
+    page = operator.get(reverse(f"{PROVIDER_KEYS}_changelist")).content.decode()
+
+    assert "sk-canary" not in page
+    assert -1 < page.index("…main") < page.index("…pare")
+
+
+def test_a_key_that_is_off_is_not_used(alice_tenant, catalog):
+    first = services.store_credential(alice_tenant.pk, "openai", "sk-canary-one-01234567", label="one")
+    second = services.store_credential(alice_tenant.pk, "openai", "sk-canary-two-01234567", label="two")
+    first.is_enabled = False
+    first.save()
+
+    used = section().tenants[alice_tenant.pk].credentials["openai"]
+
+    assert [credential.id for credential in used] == [str(second.pk)]
+
+
+def test_a_provider_key_is_masked_wherever_it_is_shown(operator, alice_tenant, catalog):
+    operator.post(reverse(f"{PROVIDER_KEYS}_add"), provider_key_form(alice_tenant))
+    stored = ProviderCredential.objects.for_tenant(alice_tenant).get()
+    pages = [
+        reverse(f"{PROVIDER_KEYS}_changelist"),
+        *(reverse(f"{PROVIDER_KEYS}_{page}", args=[stored.pk]) for page in ("change", "history", "delete")),
+        reverse("admin:index"),
+    ]
+    dumped = io.StringIO()
+    call_command("dumpdata", "tenants", "admin", stdout=dumped)
+
+    shown = "".join(operator.get(page).content.decode() for page in pages)
+    events = list(AuditEvent.unscoped.values_list("changes", "object_name"))
+    entries = list(LogEntry.objects.values_list("object_repr", "change_message"))
+
+    assert "…cdef" in shown
+    for text in (shown, dumped.getvalue(), repr(stored), str(stored), repr(stored.sealed), repr(events), repr(entries)):
+        assert "sk-canary" not in text, text[max(0, text.find("sk-canary") - 300) :][:400]
+    assert events
 
 
 def test_a_provider_key_is_replaced(operator, alice_tenant, catalog):

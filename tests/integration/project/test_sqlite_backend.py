@@ -43,7 +43,7 @@ def pragma(name):
 
 def test_connection_has_the_chosen_pragmas():
     assert [pragma(name) for name in ("journal_mode", "synchronous", "cache_size", "mmap_size", "temp_store")] == [
-        "wal", 1, -16000, 134217728, 2
+        "wal", 1, -4000, 134217728, 2
     ]  # fmt: skip
     assert (pragma("journal_size_limit"), pragma("foreign_keys")) == (67108864, 1)
 

@@ -1,7 +1,9 @@
 """Asynchronous code on the database threads."""
 
 import asyncio
+import sqlite3
 import threading
+import time
 
 import pytest
 from django.db import DatabaseError, connection
@@ -62,3 +64,49 @@ async def test_pools_start_again_after_a_shutdown():
     database.shutdown()
 
     assert await database.run(lambda: Tenant.objects.filter(slug="nobody").count()) == 0
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has no server that could end connections")
+async def test_a_restarted_server_costs_no_call():
+    def end_the_others() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(pg_terminate_backend(pid, 1000)) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid != pg_backend_pid()"
+            )
+            return cursor.fetchone()[0]
+
+    await asyncio.gather(*[database.run(Tenant.objects.count) for _ in range(30)])
+    await database.run_turn(Tenant.objects.count)
+    ended = await database.run(end_the_others)
+
+    counts = await asyncio.gather(*[database.run(Tenant.objects.count) for _ in range(30)])
+
+    assert ended >= 1
+    assert len(set(counts)) == 1
+    assert await database.run_turn(Tenant.objects.count) == counts[0]
+
+
+async def test_shutdown_closes_the_connection_of_every_thread():
+    opened = []
+
+    def open_one() -> None:
+        connection.ensure_connection()
+        opened.append(connection.connection)
+        time.sleep(0.01)  # so that each of the threads takes part
+
+    await asyncio.gather(*[database.run(open_one) for _ in range(40)])
+    database.shutdown()
+
+    assert len({id(each) for each in opened}) > 1
+    assert [each for each in opened if not _is_closed(each)] == []
+
+
+def _is_closed(connected) -> bool:
+    if connection.vendor != "sqlite":
+        return connected.closed
+    try:
+        connected.total_changes  # noqa: B018 (asked for its error)
+    except sqlite3.ProgrammingError:
+        return True
+    return False

@@ -120,3 +120,9 @@ def test_tenant_is_found_by_id_or_slug(alice_tenant):
 def test_unknown_tenant_is_named_in_the_error(db, name):
     with pytest.raises(selectors.TenantNotFound, match="no tenant has the id or slug"):
         selectors.find_tenant(name)
+
+
+def test_nul_is_not_stored(alice_tenant):
+    services.update_settings(alice_tenant, {"default_reply": "Call\0 us."})
+
+    assert TenantSettings.objects.get(tenant=alice_tenant).chosen["default_reply"] == "Call us."

@@ -103,7 +103,7 @@ def test_an_interrupted_call_costs_its_input_at_the_price_of_its_time(root: Path
     services.drain_orphans(root)
 
     row = ProviderUsage.objects.across_tenants().get(pk=call_id(2))
-    assert (row.cost_nano_usd, row.price_source) == (150_000, "prices of 2026")
+    assert (row.cost_nano_usd, row.price_source) == (150_000, "prices of 2026, from 2026-01-01")
 
 
 def test_what_was_drained_before_the_death_counts_once(root: Path, db: None) -> None:

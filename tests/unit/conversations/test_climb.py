@@ -56,7 +56,7 @@ async def test_model_answers():
     assert one.rungs == [{"rung": "model", "outcome": "answered", "confidence": 0.95, "model": "gpt-4o-2024"}]
     ((request, caller),) = gateway.asked
     assert (request.model, request.temperature, request.max_tokens, request.stream) == ("auto", 0.2, 111, False)
-    assert caller == Caller(tenant_id=1, request_id="r-1", operation="chat", widget_id=9, conversation_id=2, turn_id=3)
+    assert caller == Caller(1, "r-1", "chat", widget_id=9, conversation_id=2, turn_id=3, session_key="2")
 
 
 async def test_channel_pins_model_and_limits():
@@ -88,12 +88,12 @@ async def test_failed_model_falls_to_the_knowledge_base(failure, reason, decisio
 
 
 async def test_exhausted_budget_is_noticed():
-    one = climb(FakeGateway(BudgetExhausted("over")))
+    one = climb(FakeGateway(BudgetExhausted("over", notice="No more today.")))
 
     await one.ask()
     one.fall()
 
-    assert one.notice == "You've reached your free AI limit. Upgrade for unlimited!"
+    assert one.notice == "No more today."
 
 
 @pytest.mark.parametrize(

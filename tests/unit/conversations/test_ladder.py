@@ -114,6 +114,7 @@ def test_failures_are_recorded_by_code_and_class():
 
 
 def test_only_a_limit_is_worth_a_notice():
-    assert ladder.notice_for(BudgetExhausted("over")) == "You've reached your free AI limit. Upgrade for unlimited!"
+    assert ladder.notice_for(BudgetExhausted("over", notice="No more today.")) == "No more today."
+    assert ladder.notice_for(BudgetExhausted("over")) is None
     assert ladder.notice_for(ProviderError("boom")) is None
     assert ladder.notice_for(None) is None

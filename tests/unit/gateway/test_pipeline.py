@@ -135,14 +135,14 @@ async def test_leaving_a_stream_closes_the_provider_and_books_what_came() -> Non
     assert (settled.status, settled.usage.output) == ("cancelled", 1)
 
 
-async def test_leaving_a_stream_before_its_start_is_booked_too() -> None:
-    journal = ListJournal()
-    stream = gateway(ScriptedProvider([Delta(text="x")]), journal).stream(ask(stream=True), CALLER)
+async def test_a_stream_left_before_its_start_was_no_call() -> None:
+    journal, provider = ListJournal(), ScriptedProvider([Delta(text="x")])
+    stream = gateway(provider, journal).stream(ask(stream=True), CALLER)
 
     await stream.aclose()
     await stream.aclose()
 
-    assert [settled.status for settled in journal.settled] == ["cancelled"]
+    assert (journal.records, provider.asked) == ([], [])
 
 
 async def test_the_end_of_a_stream_waits_for_its_record() -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from frontdesk.gateway.errors import CallerError
-from frontdesk.gateway.snapshot import Provider, Tenant
-from tests.fakes.gateway import ALICE_ID, MALLORY_ID, OPERATOR_ID, credential, snapshot
+from frontdesk.gateway.snapshot import Model, Price, Provider, Tenant
+from tests.fakes.gateway import ALICE_ID, MALLORY_ID, OPERATOR_ID, PRICE, credential, snapshot
 
 
 @pytest.mark.parametrize(
@@ -113,3 +113,28 @@ def test_usable_models_are_listed_best_first() -> None:
         "openai/gpt-4o-mini",
         "simulated/echo",
     ]
+
+
+def test_a_cheaper_model_is_ranked_can_do_what_is_needed_and_costs_half_at_most() -> None:
+    def price(factor: int) -> Price:
+        return Price(
+            input=PRICE.input // factor, output=PRICE.output // factor, cache_read=0, cache_write=0, source="t"
+        )
+
+    able = frozenset({"tools"})
+    models = [
+        Model(provider="openai", name="gpt-4o", quality_rank=1, price=PRICE, capabilities=able),
+        Model(provider="openai", name="nearly-as-dear", quality_rank=2, price=price(1), capabilities=able),
+        Model(provider="openai", name="no-tools", quality_rank=3, price=price(4)),
+        Model(provider="openai", name="good", quality_rank=4, price=price(2), capabilities=able),
+        Model(provider="openai", name="unranked", price=price(9), capabilities=able),
+        Model(provider="openai", name="unpriced", quality_rank=5, capabilities=able),
+        Model(provider="groq", name="no-key", quality_rank=6, price=price(9), capabilities=able),
+        Model(provider="openai", name="off", quality_rank=7, price=price(9), capabilities=able),
+        Model(provider="openai", name="better", quality_rank=3, price=price(3), capabilities=able),
+    ]
+    configured = snapshot(models={model.id: model for model in models}, disabled_models=frozenset({"openai/off"}))
+    dear = configured.resolve(ALICE_ID, "openai/gpt-4o")
+
+    assert [target.model.name for target in configured.cheaper(ALICE_ID, dear, able)] == ["better", "good"]
+    assert configured.cheaper(ALICE_ID, configured.resolve(ALICE_ID, "openai/unpriced"), able) == []

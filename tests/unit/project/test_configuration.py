@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from frontdesk.gateway.vault import generate_master_key
-from frontdesk.project import configuration, database_url, secret_file
+from frontdesk.project import configuration, secret_file
 from frontdesk.project.configuration import Configuration
 from frontdesk.project.errors import ConfigurationError
 
@@ -54,7 +54,7 @@ def test_variables_and_their_other_names(given, field, value):
         ({"ENVIRONMENT": "staging"}, "ENVIRONMENT is not valid: input should be 'development', 'production' or 'test'"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL is not valid"),
         ({"OPENAI_BASE_URL": "ftp://x"}, "OPENAI_BASE_URL is not valid: an http:// or https:// address is needed"),
-        ({"LLM_MASTER_KEY": "short"}, "LLM_MASTER_KEY is not 32 bytes"),
+        ({"LLM_MASTER_KEY": "short"}, "LLM_MASTER_KEY is not 32 random bytes"),
         ({"ENVIRONMENT": "production", "FRONTDESK_ALLOWED_HOSTS": "x"}, "LLM_MASTER_KEY is not set"),
     ],
 )
@@ -142,52 +142,6 @@ def test_data_directory_that_is_a_file_is_explained(tmp_path):
 
     with pytest.raises(ConfigurationError, match="set FRONTDESK_DATA_DIR"):
         secret_file.read_or_create(path / "secret.key", lambda: "new")
-
-
-def test_database_is_sqlite_in_the_data_directory_unless_told(tmp_path):
-    assert database_url.parse("", tmp_path)["NAME"] == str(tmp_path / "db.sqlite3")
-    assert database_url.parse("sqlite:////elsewhere/my%20db.sqlite3", tmp_path)["NAME"] == "/elsewhere/my db.sqlite3"
-    assert database_url.parse("sqlite:///near.sqlite3", tmp_path)["NAME"] == str(Path("near.sqlite3").absolute())
-
-
-def test_postgresql_address_is_taken_apart(tmp_path, monkeypatch):
-    monkeypatch.setattr(database_url.importlib.util, "find_spec", lambda name: object())
-
-    chosen = database_url.parse("postgres://bob:p%40ss@db.example:6432/front", tmp_path)
-
-    assert {name: chosen[name] for name in ("ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT")} == {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": "front",
-        "USER": "bob",
-        "PASSWORD": "p@ss",
-        "HOST": "db.example",
-        "PORT": "6432",
-    }
-
-
-@pytest.mark.parametrize(
-    ("url", "message"),
-    [
-        ("mysql://u:pw-secret@h/d", "the scheme 'mysql' is not one of sqlite, postgres"),
-        ("sqlite://relative.sqlite3", "sqlite:////absolute/path"),
-        ("sqlite:///", "sqlite:////absolute/path"),
-        ("postgres://u:pw-secret@h:port/d", "its port is not a number"),
-        ("postgres://u:pw-secret@h", "names no database"),
-    ],
-)
-def test_unusable_database_address_is_explained_without_its_password(tmp_path, monkeypatch, url, message):
-    monkeypatch.setattr(database_url.importlib.util, "find_spec", lambda name: object())
-
-    with pytest.raises(ConfigurationError, match=message) as refusal:
-        database_url.parse(url, tmp_path)
-    assert "pw-secret" not in str(refusal.value)
-
-
-def test_postgresql_without_its_driver_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setattr(database_url.importlib.util, "find_spec", lambda name: None)
-
-    with pytest.raises(ConfigurationError, match="pip install"):
-        database_url.parse("postgresql://u@h/d", tmp_path)
 
 
 def test_production_settings_are_strict(monkeypatch):

@@ -44,3 +44,9 @@ def test_all_faults_are_told_at_once():
         setting.parse({"temperature": 9, "max_tokens": 0, "colour": "red"})
 
     assert len(refusal.value.messages) == 3
+
+
+def test_texts_lose_the_nul_that_postgresql_refuses():
+    chosen = setting.parse({"persona": "a\0b", "default_reply": "\0c"})
+
+    assert (chosen.persona, chosen.default_reply) == ("ab", "c")

@@ -5,10 +5,13 @@ from django.contrib.auth.models import Group
 
 from frontdesk.console.admin import (
     api_keys,
+    audit_log,
+    budgets,
     calls,
     catalog,
     conversations,
     knowledge,
+    members,
     prices,
     provider_keys,
     tenants,
@@ -18,10 +21,13 @@ from frontdesk.console.admin import (
 
 __all__ = [
     "api_keys",
+    "audit_log",
+    "budgets",
     "calls",
     "catalog",
     "conversations",
     "knowledge",
+    "members",
     "prices",
     "provider_keys",
     "tenants",
@@ -29,6 +35,6 @@ __all__ = [
     "widgets",
 ]
 
-# There are no roles yet, so groups would promise what they do not do.
+# Roles are the tenants' (`frontdesk.tenants.roles`), so Django's groups would promise what they do not do.
 if admin.site.is_registered(Group):
     admin.site.unregister(Group)

@@ -21,6 +21,7 @@ from frontdesk.console.admin.filters import (
     TenantFilter,
     chosen_tenant,
 )
+from frontdesk.tenants import scopes
 from frontdesk.tenants.models import Tenant
 from frontdesk.usage.models import ProviderUsage, QuarantinedRecord
 
@@ -46,6 +47,7 @@ def _tenant_name() -> Subquery:
 class CallAdmin(ReadOnly, TenantScopedAdmin):
     """Attempts to call a model, newest first: by id, which is ordered by time and indexed for all tenants together."""
 
+    view_scope = scopes.ANALYTICS_VIEW
     list_display = (
         "created_at",
         "tenant_name",

@@ -10,16 +10,19 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from frontdesk.console import display, transcript
+from frontdesk.console.access import access_of
 from frontdesk.console.admin.base import ReadOnly, TenantScopedAdmin
 from frontdesk.console.admin.filters import TenantFilter
 from frontdesk.conversations import selectors
 from frontdesk.conversations.models import Conversation, Message
+from frontdesk.tenants import audit, scopes
 
 
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnly, TenantScopedAdmin):
     """What customers wrote and what they were told."""
 
+    view_scope = scopes.CONVERSATIONS_READ
     change_form_template = "console/conversation.html"
     empty_hint = "They appear here when customers write. Open a widget with “Try it” to be the first."
     list_display = ("contact_name", "last_message", "tenant", "channel", "shown_status", "updated_at")
@@ -54,9 +57,26 @@ class ConversationAdmin(ReadOnly, TenantScopedAdmin):
         conversation = self.get_object(request, object_id)
         context = dict(extra_context or {})
         if isinstance(conversation, Conversation):
+            # Before anything is shown: what cannot be recorded is not read.
+            audit.record(conversation.tenant_id, "conversation.viewed", conversation)
             stored = selectors.transcript(conversation.tenant_id, conversation.pk)
-            context |= {"conversation": conversation, "lines": transcript.lines(stored)}
+            context |= {
+                "conversation": conversation,
+                "lines": transcript.lines(stored),
+                "opens": _open_pages(request, conversation.tenant_id),
+            }
         return super().change_view(request, object_id, form_url, context)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show the list, whose lines hold the last messages: on record, too."""
+        response = super().changelist_view(request, extra_context)
+        listed = getattr(response, "context_data", None) or {}
+        seen: dict[int, list[int]] = {}
+        for conversation in listed["cl"].result_list if "cl" in listed else ():
+            seen.setdefault(conversation.tenant_id, []).append(conversation.pk)
+        for tenant_id, ids in seen.items():
+            audit.record(tenant_id, "conversations.listed", None, {"conversations": ids})
+        return response
 
     @admin.display(description="contact")
     def contact_name(self, conversation: Conversation) -> str:
@@ -77,3 +97,14 @@ class ConversationAdmin(ReadOnly, TenantScopedAdmin):
         """Show whether it goes on."""
         is_open = conversation.status == Conversation.Status.OPEN
         return display.label("open", "good") if is_open else display.label(conversation.status, "quiet")
+
+
+def _open_pages(request: HttpRequest, tenant_id: int) -> dict[str, bool]:
+    """Tell which of the pages that a transcript links to the reader may open."""
+    access = access_of(request)
+    return {
+        "tenant": access.may(scopes.SETTINGS_MANAGE, tenant_id),
+        "widget": access.may(scopes.WIDGETS_MANAGE, tenant_id),
+        "entry": access.may(scopes.KNOWLEDGE_READ, tenant_id),
+        "calls": access.may(scopes.ANALYTICS_VIEW, tenant_id),
+    }

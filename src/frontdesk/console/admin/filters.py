@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone as clock
 
 from frontdesk.console import call_ids
+from frontdesk.console.access import access_of
 from frontdesk.tenants.models import Tenant
 from frontdesk.usage.models import LLMProvider
 
@@ -33,7 +34,11 @@ class TenantFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """List the tenants."""
-        rows = Tenant.objects.order_by("name").values_list("pk", "name")
+        tenants = Tenant.objects.order_by("name")
+        access = access_of(request)
+        if not access.is_operator:
+            tenants = tenants.filter(pk__in=access.tenants_with(getattr(model_admin, "view_scope", None)))
+        rows = tenants.values_list("pk", "name")
         return [(str(pk), name) for pk, name in rows[:_MAX_TENANTS]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

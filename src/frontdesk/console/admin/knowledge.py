@@ -13,10 +13,12 @@ from django.utils.safestring import SafeString
 
 from frontdesk.channels.models import Widget
 from frontdesk.console import display, inputs
+from frontdesk.console.access import Access
 from frontdesk.console.admin.base import TenantScopedAdmin
 from frontdesk.console.admin.filters import TenantFilter
 from frontdesk.knowledge.models import KnowledgeEntry
 from frontdesk.knowledge.plain_text import plain
+from frontdesk.tenants import scopes
 
 _MAX_WIDGETS = 500
 
@@ -24,6 +26,8 @@ _MAX_WIDGETS = 500
 class KnowledgeForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """A question and its answer."""
 
+    access: Access
+    change_scope: str | None
     tags = inputs.Words(required=False, help_text="Separated by commas.")
     widget_id = forms.TypedChoiceField(
         required=False,
@@ -48,6 +52,8 @@ class KnowledgeForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
         widgets = Widget.objects.across_tenants().select_related("tenant").order_by("tenant", "id")
         if self.instance.pk is not None:
             widgets = widgets.filter(tenant_id=self.instance.tenant_id)
+        elif not self.access.is_operator:
+            widgets = widgets.filter(tenant_id__in=self.access.tenants_with(self.change_scope))
         named = [(widget.pk, f"{widget.name} ({widget.tenant})") for widget in widgets[:_MAX_WIDGETS]]
         inputs.offer(self.fields["widget_id"], [("", "All widgets"), *named])
 
@@ -73,6 +79,8 @@ class KnowledgeForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
 class KnowledgeAdmin(TenantScopedAdmin):
     """What the tenants know."""
 
+    view_scope = scopes.KNOWLEDGE_READ
+    change_scope = scopes.KNOWLEDGE_EDIT
     form = KnowledgeForm
     empty_hint = "Write down what customers ask most, with the answers: that alone answers them, without any model."
     list_display = ("question", "short_answer", "tenant", "tag_list", "locale", "state", "updated_at")
@@ -91,15 +99,20 @@ class KnowledgeAdmin(TenantScopedAdmin):
         """An entry stays with its tenant, whose version moves with it."""
         return ("tenant",) if obj else ()
 
-    @admin.action(description="Put the chosen entries in use")
+    @admin.action(description="Put the chosen entries in use", permissions=["change"])
     def turn_on(self, request: HttpRequest, queryset: QuerySet[KnowledgeEntry]) -> None:
         """Let the entries answer."""
-        self.message_user(request, f"{queryset.update(is_enabled=True)} in use.", messages.SUCCESS)
+        self.message_user(request, f"{self._switch(request, queryset, True)} in use.", messages.SUCCESS)
 
-    @admin.action(description="Take the chosen entries out of use")
+    @admin.action(description="Take the chosen entries out of use", permissions=["change"])
     def turn_off(self, request: HttpRequest, queryset: QuerySet[KnowledgeEntry]) -> None:
         """Keep the entries from answering."""
-        self.message_user(request, f"{queryset.update(is_enabled=False)} out of use.", messages.SUCCESS)
+        self.message_user(request, f"{self._switch(request, queryset, False)} out of use.", messages.SUCCESS)
+
+    def _switch(self, request: HttpRequest, chosen: QuerySet[KnowledgeEntry], is_enabled: bool) -> int:
+        for entry in chosen.exclude(is_enabled=is_enabled):
+            self.record(request, "knowledgeentry.changed", entry, {"is_enabled": [not is_enabled, is_enabled]})
+        return chosen.update(is_enabled=is_enabled)
 
     @admin.display(description="answer")
     def short_answer(self, entry: KnowledgeEntry) -> str:

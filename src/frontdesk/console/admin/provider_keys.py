@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from django import forms
 from django.contrib import admin
@@ -14,7 +13,8 @@ from django.utils.safestring import SafeString
 from frontdesk.console import display, inputs
 from frontdesk.console.admin.base import TenantScopedAdmin
 from frontdesk.console.admin.filters import ProviderFilter, TenantFilter
-from frontdesk.tenants import services
+from frontdesk.gateway.providers import web_address
+from frontdesk.tenants import provider_addresses, scopes, services
 from frontdesk.tenants.models import ProviderCredential
 from frontdesk.usage.models import LLMProvider
 
@@ -49,6 +49,7 @@ class ProviderKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscri
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         is_stored = self.instance.pk is not None
+        self._stored_address = self.instance.base_url
         self.fields["key"].required = not is_stored
         self.fields["key"].help_text = (
             f"Stored: {self.instance.hint}. Leave empty to keep it; enter a new one to replace it."
@@ -76,14 +77,14 @@ class ProviderKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscri
     def clean_base_url(self) -> str:
         """Refuse what is not a web address."""
         address = str(self.cleaned_data["base_url"]).strip()
-        parts = urlsplit(address)
-        if address and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        if address and not web_address.is_usable(address):
             raise ValidationError("Begin with http:// or https:// and name a host.")
         return address
 
     def clean(self) -> dict[str, Any] | None:
-        """Refuse a label that the tenant uses for this provider already."""
+        """Refuse a label that the tenant uses for this provider already, and an address that the key is not for."""
         cleaned = super().clean() or {}
+        self._check_address(cleaned)
         tenant = cleaned.get("tenant", getattr(self.instance, "tenant", None) if self.instance.pk else None)
         provider = cleaned.get("provider") or self.instance.provider
         rows = ProviderCredential.objects.across_tenants().exclude(pk=self.instance.pk)
@@ -93,11 +94,19 @@ class ProviderKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscri
             )
         return cleaned
 
+    def _check_address(self, cleaned: dict[str, Any]) -> None:
+        if self.instance.pk is None or cleaned.get("key") or "base_url" not in cleaned:
+            return
+        if web_address.is_elsewhere(self._stored_address, cleaned["base_url"]):
+            self.add_error("base_url", provider_addresses.OTHER_ADDRESS)
+
 
 @admin.register(ProviderCredential)
 class ProviderKeyAdmin(TenantScopedAdmin):
     """Keys at model providers, per tenant."""
 
+    view_scope = scopes.KEYS_MANAGE
+    change_scope = scopes.KEYS_MANAGE
     form = ProviderKeyForm
     empty_hint = "Add a key so that models can answer. Keys from the environment work too, and are not listed here."
     list_display = ("provider", "tenant", "label", "masked_key", "priority", "state", "updated_at")
@@ -121,9 +130,11 @@ class ProviderKeyAdmin(TenantScopedAdmin):
 
     def save_model(self, request: HttpRequest, obj: ProviderCredential, form: Any, change: bool) -> None:
         """Seal the key by the service; the rest is an ordinary row."""
+        secret = form.cleaned_data["key"]
         if change:
+            if secret:
+                services.replace_secret(obj, secret)
             super().save_model(request, obj, form, change)
-        if not (secret := form.cleaned_data["key"]):
             return
         chosen = {"priority": obj.priority, "is_enabled": obj.is_enabled}
         stored = services.store_credential(

@@ -14,8 +14,9 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from frontdesk.console import display, inputs, settings_form
-from frontdesk.console.admin.base import OperatorAdmin
-from frontdesk.tenants import services, setting
+from frontdesk.console.access import access_of
+from frontdesk.console.admin.base import TenantScopedAdmin, is_operator
+from frontdesk.tenants import scopes, services, setting
 from frontdesk.tenants.models import Tenant
 
 _RELATED = (
@@ -66,9 +67,13 @@ class TenantForm(forms.ModelForm, _SettingsFields):  # type: ignore[type-arg, mi
 
 
 @admin.register(Tenant)
-class TenantAdmin(OperatorAdmin):
+class TenantAdmin(TenantScopedAdmin):
     """Tenants are deactivated, not deleted: their ledger and conversations stay readable."""
 
+    view_scope = scopes.SETTINGS_MANAGE
+    change_scope = scopes.SETTINGS_MANAGE
+    tenant_lookup = "id"
+    fields_recorded_by_services = frozenset(settings_form.NAMES)
     form = TenantForm
     list_display = ("name", "slug", "business_name", "timezone", "state", "created_at")
     list_filter = ("is_active",)
@@ -87,6 +92,21 @@ class TenantAdmin(OperatorAdmin):
     def get_prepopulated_fields(self, request: HttpRequest, obj: Tenant | None = None) -> dict[str, Any]:
         """Suggest a slug for a new tenant only: it is in use afterwards."""
         return {} if obj else dict(self.prepopulated_fields)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Give the tenants at which the person may change the settings."""
+        rows: QuerySet[Any] = Tenant.objects.all()
+        if not is_operator(request):
+            rows = rows.filter(pk__in=access_of(request).tenants_with(self.view_scope))
+        return rows.order_by(*self.get_ordering(request))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
+        """Leave to the operator what the tenant is called by commands, and whether it is served."""
+        return ("related",) if is_operator(request) else ("related", "slug", "is_active")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Only the operator makes tenants."""
+        return is_operator(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody deletes a tenant here."""

@@ -1,4 +1,4 @@
-"""Who may sign in. There are no roles yet: a user is the operator or has no access."""
+"""Who may sign in: the operator's staff, and people who are members of tenants. The operator's page alone."""
 
 from __future__ import annotations
 
@@ -120,4 +120,6 @@ class UserAdmin(DjangoUserAdmin, OperatorAdmin):  # type: ignore[type-arg]  # no
         if not user.is_active:
             return display.label("inactive", "quiet")
         is_operator = user.is_superuser and user.is_staff
-        return display.label("operator", "info") if is_operator else display.label("no access", "quiet")
+        if is_operator:
+            return display.label("operator", "info")
+        return display.label("member", "good") if user.memberships.exists() else display.label("no access", "quiet")

@@ -17,6 +17,7 @@ from frontdesk.channels.models import Widget
 from frontdesk.console import display, inputs
 from frontdesk.console.admin.base import TenantScopedAdmin
 from frontdesk.console.admin.filters import TenantFilter
+from frontdesk.tenants import scopes
 from frontdesk.usage.models import LLMProvider
 
 _AUTO = "auto"
@@ -87,6 +88,8 @@ class WidgetForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
 class WidgetAdmin(TenantScopedAdmin):
     """Chat widgets on websites."""
 
+    view_scope = scopes.WIDGETS_MANAGE
+    change_scope = scopes.WIDGETS_MANAGE
     form = WidgetForm
     change_form_outer_before_template = "console/widget_script_tag.html"
     empty_hint = "A widget is a chat on a website. Adding one gives you the line of HTML to paste."

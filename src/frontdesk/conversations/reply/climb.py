@@ -144,4 +144,6 @@ class Climb:
             widget_id=self._inbound.widget_id,
             conversation_id=self.begun.conversation_id,
             turn_id=self.begun.turn_id,
+            session_key=str(self.begun.conversation_id),
+            ip_key=self._inbound.ip_key,
         )

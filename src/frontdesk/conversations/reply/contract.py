@@ -28,6 +28,8 @@ class Inbound:
     """UUIDv7 of the inbound request."""
     channel: str = "web"
     widget_id: int | None = None
+    ip_key: str = ""
+    """What stands for the visitor's address where budgets count by it."""
     conversation_id: int | None = None
     """None starts a conversation."""
     llm_enabled: bool = True

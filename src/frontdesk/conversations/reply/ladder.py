@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from frontdesk.conversations.reply.contract import Citation, Source, SourceKind
-from frontdesk.gateway.errors import Decision, GatewayError
+from frontdesk.gateway.errors import BudgetExhausted, Decision, GatewayError
 from frontdesk.knowledge import analysis
 from frontdesk.knowledge.index import Hit
 
 MODEL_CONFIDENCE = 0.95
 DEFAULT_CONFIDENCE = 0.0
-CREDITS_NOTICE = "You've reached your free AI limit. Upgrade for unlimited!"
 MAX_CITATIONS = 3
 SUPPORT_FOR_CITATION = 0.5
 """The share of a reply's terms that an entry must hold to be cited for it."""
+_LONGEST_MODEL = 200
 
 RungRecord = dict[str, Any]
 """JSON: `rung`, `outcome` (answered, failed, skipped, cancelled, abandoned) and what explains it."""
@@ -59,7 +59,8 @@ def model_skipped(situation: Situation) -> RungRecord | None:
 def model_answer(text: str, model: str, hits: Sequence[Hit]) -> tuple[Answer, RungRecord]:
     """Make the answer of a model; `model` is the one that the provider says has answered."""
     answer = Answer(text, Source(kind="model", citations=citations(text, hits)), MODEL_CONFIDENCE)
-    return answer, {**_answered("model", MODEL_CONFIDENCE), "model": model}
+    # Whatever a provider calls its model must fit into a database: PostgreSQL knows no NUL.
+    return answer, {**_answered("model", MODEL_CONFIDENCE), "model": model.replace("\0", "")[:_LONGEST_MODEL]}
 
 
 def model_failed(error: GatewayError | None, *, shown_characters: int = 0) -> RungRecord:
@@ -90,7 +91,7 @@ def abandoned() -> RungRecord:
 
 def notice_for(error: GatewayError | None) -> str | None:
     """Give the line to show when a limit kept the model from answering."""
-    return CREDITS_NOTICE if error is not None and error.decision is Decision.BUDGET else None
+    return (error.notice or None) if isinstance(error, BudgetExhausted) else None
 
 
 def without_model(situation: Situation) -> tuple[Answer, list[RungRecord]]:

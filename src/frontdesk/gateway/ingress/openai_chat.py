@@ -19,6 +19,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 LONGEST_MODEL_NAME = 300
+MOST_CHOICES = 128
 _TokenCount = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
 
 
@@ -47,6 +48,7 @@ class _ChatRequest(msgspec.Struct, frozen=True):
     max_completion_tokens: _TokenCount | None = None
     temperature: float | None = None
     top_p: float | None = None
+    n: Annotated[int, msgspec.Meta(ge=1, le=MOST_CHOICES)] | None = None
     stop: str | list[str] | None = None
     tools: list[_Tool] | None = None
     tool_choice: msgspec.Raw = msgspec.Raw()
@@ -94,6 +96,7 @@ def parse(body: bytes) -> Request:
         tool_choice=_given(chat.tool_choice),
         response_format=_given(chat.response_format),
         reasoning_effort=chat.reasoning_effort,
+        choices=chat.n or 1,
         native=Native(WIRE, fields),
     )
 

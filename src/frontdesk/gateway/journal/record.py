@@ -24,6 +24,8 @@ TEXT_LIMITS: Mapping[str, int] = MappingProxyType(
         "client_request_id": 200,
         "subject_type": 100,
         "subject_id": 200,
+        "session_key": 64,
+        "ip_key": 64,
         "operation": 100,
         "provider": 40,
         "model": 200,
@@ -59,6 +61,10 @@ class Caller(msgspec.Struct, frozen=True, array_like=True):
     subject_id: str = ""
     client_request_id: str = ""
     """The `x-request-id` that the client sent, stored beside ours and never used as a key."""
+    session_key: str = ""
+    """The visitor's session, where budgets count by it."""
+    ip_key: str = ""
+    """A keyed digest of the client's address, where budgets count by it."""
 
 
 class Intent(msgspec.Struct, frozen=True, array_like=True, tag="intent"):

@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncGenerator, Sequence
 
-from frontdesk.gateway.errors import GatewayError, InternalError, ProviderError
+from frontdesk.gateway.errors import GatewayError, InternalError, ProviderError, Stated
 from frontdesk.gateway.messages import Delta, Reply, Request, ToolCallDelta
 from frontdesk.gateway.providers.contract import Wire
 from frontdesk.gateway.providers.transport import Transport, UpstreamResponse
 from frontdesk.gateway.snapshot import Target
 from frontdesk.gateway.vault import Vault, VaultError
+
+HIDDEN = "…"
+"""What stands in the place of a key that a provider has quoted."""
 
 
 class HttpProvider:
@@ -77,9 +80,19 @@ class HttpProvider:
 
 
 def _hide(key: str, error: GatewayError) -> None:
-    """Take the key out of what a provider said: some quote it."""
-    if key and key in error.public_message:
-        error.public_message = error.public_message.replace(key, "…")
+    """Take the key out of what a provider said: some quote it, and not in the message alone."""
+    if not key:
+        return
+    error.public_message = error.public_message.replace(key, HIDDEN)
+    error.args = (error.public_message,)
+    error.code = error.code.replace(key, HIDDEN)
+    error.param = _without(key, error.param)
+    if error.stated is not None:
+        error.stated = Stated(_without(key, error.stated.kind), _without(key, error.stated.code))
+
+
+def _without(key: str, text: str | None) -> str | None:
+    return None if text is None else text.replace(key, HIDDEN)
 
 
 def _whole(reply: Reply) -> Delta:

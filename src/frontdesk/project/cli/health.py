@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.as_json:
         output.print_json(report)
     else:
-        output.print_pairs({name: _plain(value) for name, value in report.items()})
+        _print(report)
     return 0 if report["status"] == HEALTHY else 1
 
 
@@ -103,5 +103,18 @@ def _without_server(status: str, error: str) -> dict[str, Any]:
     }
 
 
+def _print(report: dict[str, Any]) -> None:
+    first = {name: report[name] for name in ("status", "server", "providers", "success_rate", "avg_response_time")}
+    more = {name: value for name, value in report.items() if name not in {*first, "errors", "warnings"}}
+    output.print_pairs({name: _plain(value) for name, value in {**first, **more}.items()})
+    for kind in ("errors", "warnings"):
+        for sentence in report[kind]:
+            output.print_line(f"{kind.removesuffix('s')}: {sentence}")
+
+
 def _plain(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {part}" for name, part in value.items())
+    return value

@@ -1,5 +1,6 @@
 """What must be true before a command touches the database; each refusal says what to do."""
 
+import importlib
 import os
 import tempfile
 from pathlib import Path
@@ -24,6 +25,22 @@ def prepare() -> None:
     require_keys()
     django.setup()
     runtime.configure("frontdesk.server.wiring.build_gateway")
+
+
+def prepare_to_serve() -> None:
+    """Do what the runner does for commands that need the schema; `serve` asks for it where it serves."""
+    prepare()
+    require_current_schema()
+    require_preferences()
+    connection.close()
+
+
+def require_preferences() -> None:
+    """Refuse a preferred provider or model that does not exist: every call that leaves the choice would fail."""
+    # The catalog's models load only after Django is set up.
+    errors, _ = importlib.import_module("frontdesk.project.preferences").check(settings.CONFIGURATION)
+    if errors:
+        raise UsageError("; ".join(errors))
 
 
 def require_keys() -> None:

@@ -3,10 +3,10 @@
 import argparse
 import sys
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.db import transaction
 
+from frontdesk.gateway.providers import web_address
 from frontdesk.gateway.providers.catalog import IMPLEMENTED_WIRES
 from frontdesk.gateway.snapshot import SIMULATED
 from frontdesk.project.cli import output
@@ -24,11 +24,11 @@ def add(arguments: argparse.Namespace) -> None:
     _check(arguments)
     key = sys.stdin.readline() if arguments.key == "-" else arguments.key
     with transaction.atomic():
+        # The address goes with the key too, so that a change of the catalog cannot send it elsewhere.
+        services.store_credential(selectors.operator().pk, arguments.name, key, base_url=arguments.base_url.rstrip("/"))
         provider = usage_services.add_provider(
             arguments.name, wire=arguments.wire, base_url=arguments.base_url, default_model=arguments.default_model
         )
-        # The address goes with the key too, so that a reload of the catalog cannot send it elsewhere.
-        services.store_credential(selectors.operator().pk, arguments.name, key, base_url=provider.base_url)
     row = _describe(provider, _operator_credentials())
     if arguments.as_json:
         output.print_json(row)
@@ -41,12 +41,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError("NAME must be 1 to 40 of a-z, 0-9, _ and -, starting with a letter or a digit")
     if arguments.wire not in WIRES:
         raise UsageError(f"--wire {arguments.wire!r} is not known; known wires: {', '.join(sorted(WIRES))}")
-    try:
-        address = urlsplit(arguments.base_url)
-        is_usable = address.scheme in {"http", "https"} and bool(address.hostname) and address.port != 0
-    except ValueError:
-        is_usable = False
-    if not is_usable or address.query or address.fragment or address.username:
+    if not web_address.is_usable(arguments.base_url):
         raise UsageError(
             "--base-url must be an http:// or https:// address with a host, such as https://api.example.com/v1"
         )

@@ -13,6 +13,9 @@ from frontdesk.project.errors import ConfigurationError
 
 SETTINGS_MODULE = "frontdesk.project.settings"
 
+SHOWS_SECRETS = frozenset({"diffsettings"})
+"""Django's commands that would print the settings as they are, keys included."""
+
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -23,12 +26,12 @@ def is_foreign(first: str) -> bool:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run a command of Frontdesk's own and give its exit code."""
-    return _guarded(lambda: _run(arguments))
+    return guarded(lambda: _run(arguments))
 
 
 def run_django(arguments: list[str]) -> int:
     """Run a management command of Django and give its exit code."""
-    return _guarded(lambda: _run_django(arguments))
+    return guarded(lambda: _run_django(arguments))
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -50,6 +53,8 @@ def _preflight(needs: str) -> None:
 
 
 def _run_django(arguments: list[str]) -> int:
+    if arguments[0] in SHOWS_SECRETS:
+        raise UsageError(f"{arguments[0]} prints secrets: use `frontdesk config`, which masks them")
     importlib.import_module("frontdesk.project.cli.preflight").prepare()
     management = importlib.import_module("django.core.management")
     if arguments[0] != "help" and arguments[0] not in management.get_commands():
@@ -58,7 +63,8 @@ def _run_django(arguments: list[str]) -> int:
     return DONE
 
 
-def _guarded(work: Callable[[], int]) -> int:
+def guarded(work: Callable[[], int]) -> int:
+    """Give the exit code of some work; each of its failures becomes one line."""
     try:
         return work()
     except (ConfigurationError, UsageError) as error:

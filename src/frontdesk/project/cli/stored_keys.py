@@ -1,20 +1,19 @@
-"""The operator's provider keys that are kept in the database."""
+"""The provider keys that are kept in the database."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import DatabaseError
 
-from frontdesk.gateway.vault import VaultError
 from frontdesk.project.cli import preflight
 from frontdesk.project.cli.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class StoredKeys:
-    """The keys by provider, masked, and what is wrong with any key of any tenant."""
+    """The operator's keys by provider in the order of use, masked, and what is wrong with any key of any tenant."""
 
-    providers: dict[str, dict[str, Any]]
+    keys: dict[str, list[dict[str, Any]]]
     errors: list[str]
 
 
@@ -23,35 +22,29 @@ def operator_keys() -> StoredKeys:
     preflight.prepare()
     preflight.require_current_schema()
     # Models load only after Django is set up.
-    from frontdesk.tenants import selectors  # noqa: PLC0415
+    from frontdesk.tenants import rotation, selectors, vault  # noqa: PLC0415
 
     try:
         rows = selectors.credentials(selectors.operator())
-        errors = _unopenable()
+        unopenable = rotation.take_inventory(vault.current()).unopenable
     except DatabaseError as error:
         raise UsageError(f"the database cannot be used: {error}") from None
-    providers = {
-        row.provider: {
-            "api_key": row.hint,
-            "source": "console",
-            "base_url": row.base_url,
-            "organization": row.organization,
-            "is_enabled": row.is_enabled,
-        }
-        for row in reversed(rows)
-    }
-    return StoredKeys(providers, errors)
-
-
-def _unopenable() -> list[str]:
-    # As above: models load only after Django is set up.
-    from frontdesk.tenants import vault  # noqa: PLC0415
-    from frontdesk.tenants.models import ProviderCredential  # noqa: PLC0415
-
-    errors = []
-    for row in ProviderCredential.objects.across_tenants().filter(is_enabled=True):
-        try:
-            vault.current().open(row.tenant_id, row.sealed)
-        except VaultError as error:
-            errors.append(f"the key of tenant {row.tenant_id} for {row.provider} cannot be used: {error}")
-    return errors
+    keys: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        keys.setdefault(row.provider, []).append(
+            {
+                "label": row.label,
+                "api_key": row.hint,
+                "source": "console",
+                "base_url": row.base_url,
+                "organization": row.organization,
+                "priority": row.priority,
+                "is_enabled": row.is_enabled,
+            }
+        )
+    errors = [
+        f"the key of tenant {one.tenant_id} for {one.provider} ({one.label}) cannot be used: {one.reason}"
+        for one in unopenable
+        if one.is_enabled
+    ]
+    return StoredKeys(keys, errors)

@@ -228,3 +228,14 @@ def test_errors_are_written_as_openai_writes_them() -> None:
     assert events(openai_chat.render_error_event(ProviderError("Cut"))) == [
         {"error": {"message": "Cut", "type": "server_error", "param": None, "code": "provider_error"}}
     ]
+
+
+def test_the_number_of_answers_is_read() -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+
+    assert openai_chat.parse(json.dumps(body).encode()).choices == 1
+    assert openai_chat.parse(json.dumps({**body, "n": 3}).encode()).choices == 3
+    for wrong in (0, -1, 129, 1.5):
+        with pytest.raises(CallerError) as caught:
+            openai_chat.parse(json.dumps({**body, "n": wrong}).encode())
+        assert caught.value.param == "n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from frontdesk.gateway.errors import GatewayError, InternalError
+from frontdesk.gateway.errors import GatewayError, InternalError, Stated
 from frontdesk.gateway.messages import Message, Request
 from frontdesk.gateway.providers import openai
 from frontdesk.gateway.providers.http import HttpProvider
@@ -24,7 +24,8 @@ def target(base_url: str, sealed: Sealed | None = None) -> Target:
 @pytest.mark.parametrize("status", [400, 500])
 async def test_a_key_that_a_provider_quotes_is_hidden(status: int) -> None:
     async def quote(exchange: Exchange) -> None:
-        body = b'{"error":{"message":"API key not valid: %s"}}' % exchange.headers["authorization"][7:].encode()
+        key = exchange.headers["authorization"][7:].encode()
+        body = b'{"error":{"message":"API key not valid: %s","code":"%s","type":"%s","param":"%s"}}' % ((key,) * 4)
         await exchange.send(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n\r\n%s" % (status, len(body), body))
 
     transport = Transport()
@@ -33,7 +34,9 @@ async def test_a_key_that_a_provider_quotes_is_hidden(status: int) -> None:
             await HttpProvider(openai, transport, VAULT).complete(REQUEST, target(f"http://127.0.0.1:{server.port}"))
         await transport.aclose()
 
-    assert caught.value.public_message == "API key not valid: …"
+    error = caught.value
+    assert (error.public_message, str(error)) == ("API key not valid: …", "API key not valid: …")
+    assert (error.code, error.param, error.stated) == ("…", "…", Stated("…", "…"))
 
 
 async def test_a_key_of_another_tenant_cannot_be_used() -> None:

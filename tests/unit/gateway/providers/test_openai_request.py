@@ -111,3 +111,23 @@ def test_a_part_of_another_format_is_refused() -> None:
         openai.build_request(request, target(), "sk-1")
 
     assert caught.value.code == "unsupported_content"
+
+
+@pytest.mark.parametrize(
+    ("given", "quirks", "expected"),
+    [
+        ({"max_tokens": 900}, (), {"max_tokens": 40}),
+        ({"max_completion_tokens": 900}, (), {"max_completion_tokens": 40}),
+        ({}, (), {"max_tokens": 40}),
+        ({}, ("max_completion_tokens",), {"max_completion_tokens": 40}),
+    ],
+)
+def test_a_bound_of_ours_stands_where_the_clients_would(
+    given: dict[str, int], quirks: tuple[str, ...], expected: dict[str, int]
+) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], **given}
+    request = openai_chat.parse(json.dumps(body).encode())
+
+    written = body_of(msgspec.structs.replace(request, max_tokens=40, is_capped=True), *quirks)
+
+    assert {name: value for name, value in written.items() if "max" in name} == expected

@@ -24,6 +24,8 @@ def build_request(request: Request, target: Target, key: str) -> UpstreamRequest
     body: dict[str, object]
     if request.native is not None and request.native.wire == WIRE:
         body = dict(request.native.fields)
+        if request.is_capped:
+            _cap(body, request.max_tokens, provider.quirks)
     else:
         body = _body(request, provider.quirks)
     body["model"] = target.model.name
@@ -49,11 +51,21 @@ def _ask_for_usage(body: dict[str, object], quirks: frozenset[str]) -> None:
     body["stream_options"] = {**options, "include_usage": True}
 
 
+def _cap(body: dict[str, object], max_tokens: int | None, quirks: frozenset[str]) -> None:
+    """Put our own bound on the answer where the client's is, or would be."""
+    names = {"max_completion_tokens", "max_tokens"} & body.keys() or {_max_tokens_name(quirks)}
+    body.update(dict.fromkeys(names, max_tokens))
+
+
+def _max_tokens_name(quirks: frozenset[str]) -> str:
+    return "max_completion_tokens" if QUIRK_MAX_COMPLETION_TOKENS in quirks else "max_tokens"
+
+
 def _body(request: Request, quirks: frozenset[str]) -> dict[str, object]:
     body: dict[str, object] = {"messages": [_message(message) for message in request.messages]}
-    max_tokens_name = "max_completion_tokens" if QUIRK_MAX_COMPLETION_TOKENS in quirks else "max_tokens"
     given = {
-        max_tokens_name: request.max_tokens,
+        _max_tokens_name(quirks): request.max_tokens,
+        "n": request.choices if request.choices > 1 else None,
         "temperature": request.temperature,
         "top_p": request.top_p,
         "stop": request.stop or None,

@@ -15,6 +15,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the import and say what it added."""
         added = services.setup_catalog()
+        if added.held_back:
+            self.stderr.write(
+                f"{added.held_back} prices changed by more than half and stay as they are: see frontdesk prices import"
+            )
         if not (added.providers or added.models or added.prices or added.aliases):
             return
         self.stdout.write(

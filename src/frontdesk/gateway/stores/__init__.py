@@ -1,0 +1,1 @@
+"""State that changes with every call, shared by the processes that serve: one implementation a module."""
