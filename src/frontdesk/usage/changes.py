@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -18,7 +19,8 @@ STATUS_RANKS = {"intent": 0, "interrupted": 1}
 FINAL_RANK = 2
 
 _BUCKETS = ("uncached_input", "cache_read", "cache_write", "output", "reasoning")
-_LOOKUP_IDS = 1_000
+_LOOKUP_IDS = (10, 100, 1_000)
+"""How many ids one statement looks up, filled up with repeats: SQLite keeps each statement prepared."""
 _ABSENT = (-1, (0, 0, 0))
 _END_OF_TIME_NS = 7_258_118_400 * 1_000_000_000
 """The year 2200. What claims to be later (or before 1970) is in the ledger, and in no window of a budget."""
@@ -31,9 +33,8 @@ def before(call_ids: Sequence[bytes]) -> dict[bytes, Ranked]:
     """Read what is there already of these calls, which is little, by call id."""
     found: dict[bytes, Ranked] = {}
     with connection.cursor() as cursor:
-        for start in range(0, len(call_ids), _LOOKUP_IDS):
-            chunk = call_ids[start : start + _LOOKUP_IDS]
-            cursor.execute(_before_sql(len(chunk)), _as_keys(chunk))
+        for start in range(0, len(call_ids), _LOOKUP_IDS[-1]):
+            cursor.execute(*_lookup(call_ids[start : start + _LOOKUP_IDS[-1]]))
             for call_id, status, *buckets, cost in cursor.fetchall():
                 key = call_id.bytes if isinstance(call_id, UUID) else bytes.fromhex(call_id)
                 found[key] = (_rank(status), _within(terms.spent(status, Usage(*buckets), cost)))
@@ -72,15 +73,17 @@ def _within(amounts: Amounts) -> Amounts:
     return requests, max(0, min(tokens, terms.MOST)), max(0, min(cost, MAX_COST_NANO_USD))
 
 
-def _as_keys(call_ids: Iterable[bytes]) -> list[str | UUID]:
-    if connection.vendor == "sqlite":
-        return [call_id.hex() for call_id in call_ids]
-    return [UUID(bytes=call_id.ljust(16, b"\0")[:16]) for call_id in call_ids]
+def _lookup(call_ids: Sequence[bytes]) -> tuple[str, list[Any]]:
+    """Write the statement that reads the rows of some calls, and its parameters."""
+    if connection.vendor == "postgresql":
+        return f"{_select()} = ANY(%s)", [[UUID(bytes=call_id.ljust(16, b"\0")[:16]) for call_id in call_ids]]
+    size = next(size for size in _LOOKUP_IDS if size >= len(call_ids))
+    keys = [call_id.hex() for call_id in call_ids]
+    return f"{_select()} IN ({', '.join(['%s'] * size)})", keys + [keys[-1]] * (size - len(keys))
 
 
-@lru_cache(maxsize=4)
-def _before_sql(ids: int) -> str:
+@lru_cache(maxsize=1)
+def _select() -> str:
     quote = connection.ops.quote_name
     names = ", ".join(quote(name) for name in ("call_id", "status", *_BUCKETS, "cost_nano_usd"))
-    table = quote(ProviderUsage._meta.db_table)
-    return f"SELECT {names} FROM {table} WHERE {quote('call_id')} IN ({', '.join(['%s'] * ids)})"  # noqa: S608
+    return f"SELECT {names} FROM {quote(ProviderUsage._meta.db_table)} WHERE {quote('call_id')}"  # noqa: S608
