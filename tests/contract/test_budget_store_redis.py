@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 import pytest
 import redis.asyncio
 
-from frontdesk.gateway.ports import StoreUnavailable
+from frontdesk.gateway.ports import Claim, StoreUnavailable
 from frontdesk.gateway.stores.redis import RedisBudgets
 from tests.contract.budget_stores import HASTY, ONE, TOKENS, claim, race, redis_budgets, spent
 from tests.fakes.calls import StillClock
@@ -182,9 +182,95 @@ async def test_counters_that_redis_lost_are_filled_again(opened: Opened, redis_d
     settled = await spent(store, "race")
     await store.raise_to({"race": (11, claim("race").ends_at_ns)})
 
-    assert (admitted, ledger.asked) == (4, 2)
+    assert (admitted, ledger.asked) == (3, 2)
     assert settled == (10, 0)
     assert await spent(store, "race") == (11, 0)
+
+
+async def test_what_is_in_flight_when_redis_loses_everything_still_counts(opened: Opened, redis_db: str) -> None:
+    store = opened(redis_db)
+    claims = (claim("race", 10), claim("t", 950, TOKENS))
+    for number in range(10):
+        await store.reserve(b"before-%d" % number, claims, (1, 10, 0), ONE)
+
+    await sent(redis_db, "FLUSHDB")
+    verdicts = [await store.reserve(b"after-%d" % number, claims, ONE, ONE) for number in range(10)]
+    held = await store.usage(["race", "t"])
+    for number in range(10):
+        store.settle(b"before-%d" % number, (1, 90, 0))
+        store.settle(b"after-%d" % number, ONE)
+
+    assert [verdict.refused for verdict in verdicts] == [0] * 10
+    assert held == {"race": (0, 10), "t": (0, 950)}
+    assert await store.usage(["race", "t"]) == {"race": (10, 0), "t": (900, 0)}
+
+
+async def test_what_other_processes_have_in_flight_counts_again_soon(opened: Opened, redis_db: str) -> None:
+    store, other = opened(redis_db), opened(redis_db)
+    for number in range(3):
+        await other.reserve(b"other-%d" % number, (claim("race", 10),), ONE, ONE)
+
+    await sent(redis_db, "FLUSHDB")
+    await store.reserve(b"mine", (claim("race", 10),), ONE, ONE)
+    await until(lambda: reserved_is(store, 4))
+    other.settle(b"other-0", ONE)
+    await other.ping()
+
+    assert await spent(store, "race") == (1, 3)
+
+
+async def test_a_process_thought_dead_takes_back_what_it_holds(opened: Opened, redis_db: str) -> None:
+    store, sleeper = opened(redis_db), opened(redis_db, pace=type(HASTY)(beat_s=2.5))
+    await sleeper.reserve(b"1", (claim("race"),), ONE, ONE)
+    await store.ping()
+    await until(lambda: reserved_is(store, 0))
+
+    await until(lambda: reserved_is(store, 1))
+    sleeper.settle(b"1", ONE)
+    await sleeper.ping()
+
+    assert await spent(store, "race") == (1, 0)
+
+
+async def test_a_settlement_waits_until_its_reservation_is_taken_again(opened: Opened, redis_db: str) -> None:
+    store = opened(redis_db)
+    await store.reserve(b"1", (claim("race"),), ONE, ONE)
+    await sent(redis_db, "FLUSHDB")
+
+    restored = asyncio.create_task(store._restore([b"1"]))
+    await asyncio.sleep(0)
+    store.settle(b"1", ONE)
+    await restored
+
+    assert await spent(store, "race") == (1, 0)
+
+
+@pytest.mark.parametrize("is_raised", [False, True])
+async def test_a_clock_behind_that_of_redis_does_not_lose_counters(
+    opened: Opened, redis_db: str, is_raised: bool
+) -> None:
+    clock = StillClock()  # months behind
+    store, ends_at_ns = opened(redis_db, clock=clock), clock.now_ns() + 30 * 10**9
+    if is_raised:
+        await store.raise_to({"race": (1, ends_at_ns)})
+
+    verdicts = [
+        await store.reserve(b"%d" % number, (Claim("race", 0, 3, ends_at_ns),), ONE, ONE) for number in range(20)
+    ]
+
+    assert sum(verdict.refused < 0 for verdict in verdicts) == 3 - is_raised
+    assert 300_000 < await lifetime_ms(redis_db, "race") <= 330_000
+
+
+async def test_a_counter_lives_a_minute_at_least(opened: Opened, redis_db: str) -> None:
+    await opened(redis_db).reserve(b"1", (claim("a", ends_in_ns=-(10**13)),), ONE, ONE)
+
+    assert 0 < await lifetime_ms(redis_db, "a") <= 60_000
+
+
+async def lifetime_ms(url: str, key: str) -> int:
+    async with redis.asyncio.Redis.from_url(url) as client:
+        return int(await client.pttl(f"fd:tests:c:{key}"))
 
 
 async def test_nothing_is_allowed_while_the_ledger_cannot_be_asked(opened: Opened, redis_db: str) -> None:

@@ -153,7 +153,8 @@ def readiness(address: str) -> tuple[int, dict[str, Any]]:
     try:
         return 200, json.loads(fetch(f"{address}/readyz"))
     except urllib.error.HTTPError as error:
-        return error.code, json.loads(error.read())
+        with error:
+            return error.code, json.loads(error.read())
 
 
 def bearer(key: str) -> dict[str, str]:

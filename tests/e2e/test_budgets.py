@@ -199,4 +199,5 @@ def test_nothing_is_admitted_to_a_limit_of_nothing(cluster: Cluster) -> None:
             timeout=10,
         )
 
-    assert caught.value.code == 429
+    with caught.value as refusal:
+        assert refusal.code == 429

@@ -96,7 +96,7 @@ def tiles(days: list[Day], service: Service) -> list[Tile]:
     calls, attempts = sum(day.calls for day in days), sum(day.attempts for day in days)
     successes, unpriced = sum(day.successes for day in days), sum(day.unpriced for day in days)
     return [
-        Tile("Calls", display.count(calls), "attempts to call a model"),
+        Tile("Calls", display.count(attempts), _without_call(calls - attempts)),
         Tile(
             "Success rate",
             display.percent(successes, attempts),
@@ -109,6 +109,11 @@ def tiles(days: list[Day], service: Service) -> list[Tile]:
         ),
         Tile("New conversations", display.count(service.conversations), "started by customers"),
     ]
+
+
+def _without_call(count: int) -> str:
+    stopped = f"; {display.count(count)} messages were stopped by a limit" if count else ""
+    return f"attempts to call a model{stopped}"
 
 
 def shares(service: Service) -> list[Share]:

@@ -107,7 +107,7 @@ class Gateway:
     async def _reserve(self, request: Request, caller: Caller, target: Target) -> "_Call":
         at_ns = self._clock.now_ns()
         call_id = uuid7_bytes(at_ns)
-        input_tokens = tokens.of_messages(request.messages)
+        input_tokens = tokens.of_request(request)
         reservation = await self._budgets.reserve(
             self.snapshot,
             caller,
@@ -370,7 +370,8 @@ class _Call:
         self._is_settled = True
         price = self.target.model.price
         cost = pricing.cost(usage, price)
-        self._reservation.settle(spent(status, usage, cost))
+        reckoned = pricing.cost(usage, self._reservation.price) if cost is None else cost
+        self._reservation.settle(spent(status, usage, reckoned))
         record = Settled(
             intent=self._intent,
             status=status,

@@ -21,8 +21,6 @@ from frontdesk.project.jobs.job import Job
 QUEUE = "frontdesk"
 SOFT_LIMIT_S, HARD_LIMIT_S = 5.0, 30.0
 """How long after its own limit, which its steps look at, a job is interrupted, and its process killed."""
-REDELIVERY_S = 600.0
-"""How long after a message's longest possible run the broker gives it to another worker."""
 BROKER_WAIT_S = 10.0
 PROCESS_START_S = 60.0
 """Until a new process counts as hanging and is killed; Celery's 4 s are short for a busy machine."""
@@ -42,8 +40,7 @@ class Application(Celery):  # type: ignore[misc]  # Celery has no types
         self.jobs = {job.name: job for job in jobs}
         self.lease_s = lease_s
         self.ending = mmap.mmap(-1, 1)
-        longest_s = max((job.time_limit_s for job in self.jobs.values()), default=0.0)
-        self.conf.update(_settings(broker_url, longest_s))
+        self.conf.update(_settings(broker_url))
         for job in self.jobs.values():
             self._add(job)
 
@@ -76,22 +73,22 @@ class Application(Celery):  # type: ignore[misc]  # Celery has no types
             connections.close_all()
 
 
-def _settings(broker_url: str, longest_s: float) -> dict[str, Any]:
+def _settings(broker_url: str) -> dict[str, Any]:
     return {
         # Celery has a name of its own for the scheme of Unix sockets.
         "broker_url": re.sub("^unix://", "redis+socket://", broker_url),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_transport_options": {
-            "visibility_timeout": longest_s + REDELIVERY_S,
             "socket_timeout": BROKER_WAIT_S,
             "socket_connect_timeout": BROKER_WAIT_S,
             "socket_keepalive": True,
             "health_check_interval": BROKER_WAIT_S,
         },
         "task_default_queue": QUEUE,
-        "task_acks_late": True,
-        "task_reject_on_worker_lost": True,
+        # Acknowledged as they come: a worker whose late acknowledgement is lost with its connection counts the message
+        # as its own for ever and takes no other. A job that is cut short is due again by its row.
+        "task_acks_late": False,
         "task_ignore_result": True,
         "task_serializer": "json",
         "accept_content": ["json"],

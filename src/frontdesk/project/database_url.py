@@ -116,5 +116,5 @@ def _require_psycopg() -> None:
     except ImportError:
         raise ConfigurationError(
             "FRONTDESK_DATABASE_URL asks for PostgreSQL, but its driver is not installed: "
-            "pip install 'frontdesk[postgres]'"
+            "pip install '.[postgres]' in Frontdesk's folder"
         ) from None

@@ -66,6 +66,10 @@ class ClientAddresses:
 
 
 def _parsed(text: str) -> Address | None:
+    """Read an address, in brackets or not, with a port behind it or not."""
+    host, _, port = text.rpartition(":")
+    if port.isdecimal() and ("." in host or host.endswith("]")):
+        text = host
     try:
         address = ip_address(text.strip("[]"))
     except ValueError:

@@ -54,7 +54,8 @@ class Spending:
             return await database.run(read_sums)
 
         store = redis_store.connect(settings.REDIS_URL, str(os.getpid()), clock, instance=instance, seeder=seed)
-        return cls(store, Budgets(store, without_store=memory, processes=lambda: store.live_processes), read_sums)
+        started: int = settings.CONFIGURATION.workers
+        return cls(store, Budgets(store, without_store=memory, processes=lambda: sharers(store, started)), read_sums)
 
     @property
     def is_failing(self) -> bool:
@@ -75,8 +76,11 @@ class Spending:
                 logger.exception("budgets_not_raised")
 
     async def prepare(self, old: Snapshot, new: Snapshot) -> None:
-        """Raise the store where limits have changed, before they hold: a new one counts what its window has spent."""
-        if old.budgets == new.budgets:
+        """Raise the store where limits or time zones have changed, before they hold.
+
+        A new limit, and a window that another zone begins elsewhere, then count what was spent before.
+        """
+        if old.budgets == new.budgets and not _has_moved(old, new):
             return
         try:
             await self._store.raise_to(await database.run(self._read_sums))
@@ -88,3 +92,19 @@ class Spending:
     async def close(self) -> None:
         """Hand over what is still to be settled, and let the store go."""
         await self._store.aclose()
+
+
+def sharers(store: redis_store.Store, started: int) -> int:
+    """Tell how many processes share a rate while the store is away: those last seen there, or those `started` here.
+
+    Where it was away from the start, a process has seen none but itself.
+    """
+    return max(store.live_processes, started)
+
+
+def _has_moved(old: Snapshot, new: Snapshot) -> bool:
+    """Tell whether a tenant has another time zone, or comes (back) with one: its windows begin elsewhere."""
+    if old.tenants is new.tenants:
+        return False
+    before = old.tenants
+    return any(pk not in before or before[pk].zone != tenant.zone for pk, tenant in new.tenants.items())

@@ -109,10 +109,10 @@ class Supervisor:
         wanted = self.wanted if self._has_served else 1
         for _ in range(wanted - lasting):
             self._start()
-        if self._to_replace and not any(child.replaces for child in self._children.values()):
-            old = self._to_replace.pop(0)
-            if old in self._children:
-                self._start(replaces=old)
+        while self._to_replace and not any(child.replaces for child in self._children.values()):
+            old = self._children.get(self._to_replace.pop(0))
+            if old is not None and not old.is_retired:
+                self._start(replaces=old.process_id)
 
     def _start(self, replaces: int | None = None) -> None:
         ready, ready_there = os.pipe()
@@ -223,6 +223,9 @@ class Supervisor:
             self._to_replace.clear()
             logger.error("restart_given_up", process=child.process_id, status=status)
             return
+        for stand_in in self._children.values():
+            if stand_in.replaces == child.process_id:
+                stand_in.replaces = None  # it has the place now; nobody else is started for it
         if not self._has_served and status == REFUSED:
             self._end(REFUSED)  # it has said why
             return

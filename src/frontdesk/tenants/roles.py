@@ -36,7 +36,7 @@ SCOPES_BY_ROLE: Mapping[Role, frozenset[str]] = MappingProxyType(
 DESCRIPTIONS: Mapping[Role, str] = MappingProxyType(
     {
         Role.OWNER: "everything of the tenant, and who its owners are",
-        Role.ADMIN: "settings, keys, widgets, limits and members, and all below",
+        Role.ADMIN: "settings, keys, widgets, members and the audit log, and all below",
         Role.SUPERVISOR: "edits knowledge, reviews feedback, sees figures, and all below",
         Role.AGENT: "reads conversations and knowledge, and replies",
         Role.ANALYST: "sees figures, and nothing of what customers wrote",

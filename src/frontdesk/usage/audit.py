@@ -13,7 +13,7 @@ from django.conf import settings
 from django.utils import timezone as clock
 
 from frontdesk.gateway import pricing
-from frontdesk.gateway.snapshot import Price
+from frontdesk.gateway.snapshot import SIMULATED, Price
 from frontdesk.usage import journal_audit, ledger_pages
 from frontdesk.usage.ledger_pages import LedgerRow
 from frontdesk.usage.models import ModelPrice, ProviderUsage, QuarantinedRecord
@@ -144,7 +144,8 @@ class _Examination:
         self._interrupted += row.status == "interrupted"
         if self._is_absurd(row):
             self._found("absurd_values", row)
-        if row.status == "success" and (row.usage_source == "estimated" or not row.has_tokens):
+        is_counted = row.provider != SIMULATED
+        if is_counted and row.status == "success" and (row.usage_source == "estimated" or not row.has_tokens):
             self._found("streams_without_usage" if row.is_streamed else "successes_without_usage", row)
         if row.is_priced_here:
             self._check_cost(row, self._book.at(row.provider, row.model, row.created_at))

@@ -2,7 +2,8 @@
 
 Goes through the ledger by key in short transactions; in each, budget counters move by the difference of the rows that
 change. A call that is at its price already stays as it is, so a run that was cut short is finished by the same one
-again. What a running process has in memory or Redis of budgets does not change: counters tell it at its next start.
+again. Running processes raise what they count in memory or Redis to the counters each minute, and never lower it: what
+became dearer counts within two minutes; what became cheaper, when memory or Redis starts anew, or the window.
 """
 
 from __future__ import annotations

@@ -239,12 +239,27 @@ def test_an_admin_changes_settings_but_not_what_is_the_operators(sign_in, alice_
     form = operator.get(address).context["adminform"].form
     given = {name: value for name, value in form.initial.items() if value not in (None, False)}
 
-    answer = client.post(address, {**given, "name": "Flowers", "slug": "taken", "is_active": "", "timezone": "UTC"})
+    answer = client.post(
+        address, {**given, "name": "Flowers", "slug": "taken", "is_active": "", "timezone": "Asia/Tokyo"}
+    )
 
     stored = Tenant.objects.get(pk=alice_tenant.pk)
     assert answer.status_code == 302
     assert (stored.name, stored.slug, stored.is_active) == ("Flowers", "alice", True)
+    assert stored.timezone == "UTC"
+    assert "The operator can change it." in client.get(address).content.decode()
+    assert "The operator can change it." not in operator.get(address).content.decode()
     assert client.get(page("tenants_tenant", "add")).status_code == 403
+
+
+def test_admins_are_not_promised_the_limits_which_are_the_operators(sign_in):
+    client = sign_in("admin")
+
+    invitation = client.get(page("tenants_member", "add")).content.decode()
+
+    assert client.get(page("usage_budget", "changelist")).status_code == 403
+    assert "settings, keys, widgets, members and the audit log" in invitation
+    assert "limits" not in invitation
 
 
 @pytest.mark.parametrize("absurd", ["99999999999999999999", "-99999999999999999999", "1e400", "\x00", "'"])

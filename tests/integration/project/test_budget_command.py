@@ -150,3 +150,12 @@ def test_a_free_tier_is_applied_by_its_name(run, db: None) -> None:
     code, _, err = run("budget", "preset", "acme")
     assert code == 2
     assert "gemini, groq" in err
+
+
+def test_what_was_set_is_undone(run, widget: Widget) -> None:
+    run("budget", "set", "alice", *SET, "--limit", "3")
+
+    assert run("budget", "set", "alice", *SET, "--limit", "usual")[1] == "the usual limit holds again\n"
+    assert not Budget.objects.for_tenant(widget.tenant_id).exists()
+    assert json.loads(run("budget", "set", "alice", *SET, "--limit", "usual", "--json")[1]) == {"was_set": False}
+    assert of_month(run("budget", "show", "alice", "--json")[1])["limit"] == 1000

@@ -152,6 +152,21 @@ def test_damaged_master_key_file_is_refused_and_kept(frontdesk, tmp_path):
     assert (tmp_path / "var" / "master.key").read_text() == "not a key\n"
 
 
+def test_master_key_that_opens_nothing_is_refused_by_the_server(frontdesk):
+    keys = [frontdesk("generate_master_key").stdout.strip() for _ in range(2)]
+    assert frontdesk("migrate", LLM_MASTER_KEY=keys[0]).returncode == 0
+    store = (
+        "import django; django.setup(); from frontdesk.tenants import selectors, services; "
+        "services.store_credential(selectors.operator().pk, 'openai', 'sk-0123456789')"
+    )
+    stored = frontdesk(code=store, LLM_MASTER_KEY=keys[0], DJANGO_SETTINGS_MODULE="frontdesk.project.settings")
+    assert stored.returncode == 0, stored.stderr
+
+    refused = frontdesk("serve", "--port", "0", LLM_MASTER_KEY=keys[1])
+
+    assert_refused(refused, "none of the stored provider keys", "openai", "LLM_MASTER_KEY")
+
+
 def test_port_in_use_is_refused(frontdesk, tmp_path):
     assert frontdesk("migrate").returncode == 0
     with socket.create_server(("127.0.0.1", 0)) as taken:

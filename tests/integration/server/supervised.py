@@ -1,11 +1,13 @@
 """A parent with children that do as told, as a program: `supervised.py KIND DIRECTORY`. The children know no Django.
 
-A child notes its life in DIRECTORY: a file `<pid>.<what>` for each thing that happens to it.
+A child notes its life in DIRECTORY: a file `<pid>.<what>` for each thing that happens to it. Of the kind "late", those
+after the first three serve only once there is a file `go`.
 """
 
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 from frontdesk.server import supervisor
@@ -24,12 +26,14 @@ def serve(tie: Tie) -> int:
         return supervisor.REFUSED
     if KIND == "broken":
         return 3
+    while "late" in KIND and len(list(DIRECTORY.glob("*.started"))) > 3 and not (DIRECTORY / "go").exists():
+        time.sleep(0.01)
     signal.signal(signal.SIGQUIT, lambda *_: os._exit(0))
     os.write(tie.ready, b".")
     note("serves")
     os.read(tie.leash, 1)
     note("ends")
-    if KIND == "slow":
+    if "slow" in KIND:
         signal.pause()
     return 0
 

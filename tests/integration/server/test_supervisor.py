@@ -147,3 +147,39 @@ def test_a_hangup_replaces_the_children_one_by_one(family: Callable[[str], Famil
     parent.process.terminate()
     assert parent.wait()[0] == 0
     assert parent.children("ends") == parent.children("serves")
+
+
+def test_the_stand_in_of_a_child_that_dies_takes_its_place(family: Callable[[str], Family]) -> None:
+    parent = family("late")
+    until(lambda: len(parent.children("serves")) == 3)
+    first = parent.children("serves")
+    victim = min(first, key=lambda child: (parent.directory / f"{child}.started").stat().st_mtime_ns)
+    parent.process.send_signal(signal.SIGHUP)
+    until(lambda: len(parent.children("started")) == 4)
+
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: len(parent.children("started")) == 5)
+    (parent.directory / "go").touch()
+    until(lambda: parent.children("ends") == first - {victim})
+
+    assert len(parent.children("started")) == 6
+    parent.process.terminate()
+    assert parent.wait()[0] == 0
+    assert parent.children("ends") == parent.children("started") - {victim}
+
+
+def test_a_hangup_during_another_replaces_nobody_twice(family: Callable[[str], Family]) -> None:
+    parent = family("late slow")
+    until(lambda: len(parent.children("serves")) == 3)
+    parent.process.send_signal(signal.SIGHUP)
+    until(lambda: len(parent.children("started")) == 4)
+
+    parent.process.send_signal(signal.SIGHUP)
+    (parent.directory / "go").touch()
+    until(lambda: len(parent.children("ends")) == 4)
+
+    assert len(parent.children("started")) == 7
+    parent.process.terminate()
+    until(lambda: len(parent.children("ends")) == 7)
+    parent.process.terminate()
+    assert parent.wait()[0] == 0

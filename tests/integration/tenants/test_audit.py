@@ -53,6 +53,29 @@ def test_the_database_refuses_to_change_an_event(event, statement):
     assert AuditEvent.unscoped.get(pk=event.pk).action == "thing.done"
 
 
+@pytest.mark.parametrize("written_id", ["id", "CAST(id AS TEXT)", "id * 1.0"])
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="a statement of SQLite")
+def test_the_database_refuses_to_replace_an_event(event, written_id):
+    columns = [field.column for field in AuditEvent._meta.concrete_fields]
+    values = [{"id": written_id, "action": "'x'"}.get(column, column) for column in columns]
+    statement = f"REPLACE INTO tenants_auditevent ({', '.join(columns)}) SELECT {', '.join(values)} "
+    refused = pytest.raises(DatabaseError, match="audit events are only added")
+    with refused, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement + "FROM tenants_auditevent")
+
+    assert AuditEvent.unscoped.get(pk=event.pk).action == "thing.done"
+
+
+def test_the_database_refuses_to_upsert_an_event(event):
+    columns = ", ".join(field.column for field in AuditEvent._meta.concrete_fields)
+    statement = f"INSERT INTO tenants_auditevent ({columns}) SELECT {columns} FROM tenants_auditevent WHERE true "
+    refused = pytest.raises(DatabaseError, match="audit events are only added")
+    with refused, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement + "ON CONFLICT (id) DO UPDATE SET action = 'x'")
+
+    assert AuditEvent.unscoped.get(pk=event.pk).action == "thing.done"
+
+
 def test_a_second_insert_under_the_same_id_is_refused(event):
     event._state.adding = True
 

@@ -132,6 +132,15 @@ def test_streams_and_replies_without_the_providers_count_are_found_apart(root: P
     }
 
 
+def test_the_simulated_provider_counts_nothing_and_is_no_finding(root: Path) -> None:
+    one = call(1, usage=Usage(10, 0, 0, 5, 0, "estimated"))
+    intent = msgspec.structs.replace(one.intent, provider="simulated", model="echo")
+
+    store(msgspec.structs.replace(one, intent=intent, cost_nano_usd=0, price_source="simulated"))
+
+    assert "successes_without_usage" not in findings(root)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -97,5 +97,5 @@ def test_postgresql_without_its_driver_says_what_to_install(tmp_path, monkeypatc
 
     monkeypatch.setattr(database_url.importlib, "import_module", absent)
 
-    with pytest.raises(ConfigurationError, match=r"pip install 'frontdesk\[postgres\]'"):
+    with pytest.raises(ConfigurationError, match=r"pip install '\.\[postgres\]'"):
         database_url.parse("postgresql://u@h/d", tmp_path)

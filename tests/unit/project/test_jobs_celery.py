@@ -24,19 +24,13 @@ def test_every_job_is_a_task_with_limits_behind_its_own():
     assert (tasks["usage.slow"].soft_time_limit, tasks["usage.slow"].time_limit) == (905, 930)
 
 
-def test_broker_gives_a_message_again_only_after_the_longest_job_would_have_been_killed():
-    settings = Application(JOBS, "redis://127.0.0.1:1/0").conf
-
-    assert settings.broker_transport_options["visibility_timeout"] == 1500
-
-
 def test_nothing_but_json_is_taken_and_no_result_is_kept():
     settings = Application(JOBS, "redis://127.0.0.1:1/0").conf
 
     assert settings.accept_content == ["json"]
     assert settings.result_backend is None
     assert settings.task_ignore_result is True
-    assert (settings.task_acks_late, settings.task_reject_on_worker_lost) == (True, True)
+    assert settings.task_acks_late is False  # a late acknowledgement lost with its connection blocks the worker
     assert settings.worker_prefetch_multiplier == 1
     assert not settings.worker_enable_remote_control
 

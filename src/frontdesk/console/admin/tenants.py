@@ -28,6 +28,8 @@ _RELATED = (
     ("Calls", "usage_providerusage"),
 )
 
+_ZONE_OF_MEMBERS = "Its days, such as those of limits, begin at midnight there. The operator can change it."
+
 _SettingsFields: Any = type("_SettingsFields", (forms.Form,), settings_form.fields())
 
 
@@ -101,8 +103,15 @@ class TenantAdmin(TenantScopedAdmin):
         return rows.order_by(*self.get_ordering(request))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
-        """Leave to the operator what the tenant is called by commands, and whether it is served."""
-        return ("related",) if is_operator(request) else ("related", "slug", "is_active")
+        """Leave to the operator the name for commands, when the tenant's days begin, and whether it is served."""
+        # A new zone can begin a new day, and with it the day's limits.
+        return ("related",) if is_operator(request) else ("related", "slug", "timezone", "is_active")
+
+    def get_form(self, request: HttpRequest, obj: Tenant | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """Tell members whom to ask for another time zone."""
+        if not is_operator(request):
+            kwargs["help_texts"] = {**TenantForm.Meta.help_texts, "timezone": _ZONE_OF_MEMBERS}
+        return super().get_form(request, obj, change, **kwargs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Only the operator makes tenants."""

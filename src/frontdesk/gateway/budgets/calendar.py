@@ -44,6 +44,15 @@ def current(zone: str, window: Window, now_ns: int) -> Period:
             return Period(_midnight(place, first), _midnight(place, (first + timedelta(days=32)).replace(day=1)))
 
 
+def known(zone: str) -> str:
+    """Give the zone's name, or UTC where this machine does not know it: calls must be counted all the same."""
+    try:
+        _zone(zone)
+    except ValueError:
+        return "UTC"
+    return zone
+
+
 def _zone(name: str) -> tzinfo:
     try:
         return zoneinfo.ZoneInfo(name)  # keeps what it has read

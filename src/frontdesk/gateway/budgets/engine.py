@@ -12,18 +12,21 @@ import structlog
 
 from frontdesk.gateway import pricing
 from frontdesk.gateway.budgets.calendar import SECOND_NS
+from frontdesk.gateway.budgets.likeness import Likeness
 from frontdesk.gateway.budgets.plan import OF_THE_CLIENT, Plan, Plans
 from frontdesk.gateway.budgets.terms import CREDITS_NOTICE, Amounts, LimitState
 from frontdesk.gateway.errors import BudgetExhausted, InternalError
 from frontdesk.gateway.journal.record import Caller
 from frontdesk.gateway.messages import Request
 from frontdesk.gateway.ports import BudgetStore, Claim, StoreUnavailable, Verdict
-from frontdesk.gateway.snapshot import Snapshot, Target
+from frontdesk.gateway.snapshot import Price, Snapshot, Target
 
 UNKNOWN_OUTPUT_TOKENS = 4_096
 """What is reserved for an answer whose length neither the client nor the catalog bounds."""
 LEAST_OUTPUT_TOKENS = 16
 """With fewer tokens left for its answer a call is not worth making."""
+LEAST_REPLY_TOKENS = 150
+"""The same for a customer, whom the knowledge base serves better than half a sentence."""
 
 _REQUESTS, _TOKENS, _USD = 0, 1, 2
 
@@ -33,10 +36,16 @@ logger = structlog.get_logger()
 class Reservation:
     """What a call may spend. `settle` it exactly once, whatever becomes of the call."""
 
-    __slots__ = ("_id", "_left", "_plan", "_store", "output_cap")
+    __slots__ = ("_id", "_left", "_plan", "_store", "output_cap", "price")
 
     def __init__(
-        self, store: BudgetStore | None, reservation: bytes, plan: Plan, left: Sequence[int], output_cap: int | None
+        self,
+        store: BudgetStore | None,
+        reservation: bytes,
+        plan: Plan,
+        left: Sequence[int],
+        output_cap: int | None,
+        price: Price | None,
     ) -> None:
         self._store = store
         self._id = reservation
@@ -44,6 +53,8 @@ class Reservation:
         self._left = left
         self.output_cap = output_cap
         """The most tokens that the answer may have; None where no limit is that near."""
+        self.price = price
+        """What the call is reckoned at: of a model without a price, a like one's."""
 
     def settle(self, actual: Amounts) -> None:
         """Put what was really spent in place of what was reserved."""
@@ -73,6 +84,7 @@ class Budgets:
         self._without_store = without_store
         self._processes = processes
         self._plans = Plans()
+        self._likeness = Likeness()
 
     async def reserve(
         self,
@@ -88,12 +100,15 @@ class Budgets:
         """Reserve what the call may come to. BudgetExhausted, InternalError 503; then nothing is held."""
         plan = self._plans.of(snapshot, caller, target.provider.name, now_ns)
         claims = plan.claims
-        if not claims:
-            return Reservation(None, reservation, plan, (), None)
         price = target.model.price
+        if not claims:
+            return Reservation(None, reservation, plan, (), None, price)
+        if price is None:
+            price = self._likeness.price(snapshot, target)
         choices = request.choices
         most = choices * (request.max_tokens or target.model.max_output_tokens or UNKNOWN_OUTPUT_TOKENS)
-        least = min(most, choices * LEAST_OUTPUT_TOKENS)
+        least = LEAST_OUTPUT_TOKENS if caller.conversation_id is None else LEAST_REPLY_TOKENS
+        least = min(most, choices * least)
         need = (1, input_tokens + least, pricing.worst_case(price, input_tokens, least))
         want = (1, input_tokens + most, pricing.worst_case(price, input_tokens, most))
         store = self._store
@@ -111,11 +126,13 @@ class Budgets:
                     cap = min(cap, left - input_tokens)
                 elif claim.unit == _USD:
                     cap = min(cap, pricing.output_allowance(price, input_tokens, left) or 0)
-        return Reservation(store, reservation, plan, verdict.left, cap // choices if cap < most else None)
+        is_unbounded = not (request.max_tokens or target.model.max_output_tokens)
+        is_capped = cap < most or (is_unbounded and plan.bounds_output)
+        return Reservation(store, reservation, plan, verdict.left, cap // choices if is_capped else None, price)
 
     def _rates_alone(self, plan: Plan, error: StoreUnavailable) -> tuple[BudgetStore, tuple[Claim, ...]]:
         """Fall back to this process's share of the rates; InternalError where more than rates is limited."""
-        if self._without_store is None or any(limit.budget.window != "minute" for limit in plan.limits):
+        if self._without_store is None or not all(limit.is_rate for limit in plan.limits):
             raise InternalError(
                 "Spending limits cannot be checked at the moment. Try again in some seconds.",
                 code="budget_store_unavailable",
@@ -135,7 +152,7 @@ def _exhausted(plan: Plan, verdict: Verdict, now_ns: int) -> BudgetExhausted:
     budget = limit.budget
     resets_at = datetime.fromtimestamp(limit.period.end_s, UTC)
     whose = f"of this {budget.scope.replace('_', ' ')} " if budget.scope in OF_THE_CLIENT else ""
-    logger.info("budget_exhausted", scope=budget.scope, owner=budget.owner, unit=budget.unit, window=budget.window)
+    logger.info("budget_exhausted", counter=plan.claims[verdict.refused].key)
     return BudgetExhausted(
         f"The limit {whose}on {'spending' if budget.unit == 'usd' else budget.unit} per {budget.window} is reached; "
         f"it resets at {resets_at:%Y-%m-%dT%H:%M:%SZ}.",

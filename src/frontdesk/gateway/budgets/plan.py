@@ -37,6 +37,11 @@ class Limit(msgspec.Struct, frozen=True):
     """With what was given back in this window."""
     period: Period
 
+    @property
+    def is_rate(self) -> bool:
+        """Tell whether this limits how fast, not how much: it may be kept by each process apart for a while."""
+        return self.budget.window == "minute" and self.budget.unit != "usd"
+
 
 class Plan(msgspec.Struct, frozen=True):
     """All limits of a caller's calls to a provider; `claims` are the same in the store's terms, in the same order."""
@@ -45,6 +50,8 @@ class Plan(msgspec.Struct, frozen=True):
     claims: tuple[Claim, ...]
     shown: tuple[tuple[int, ShownLimit], ...]
     """The limits that the client may be told of, each with its place."""
+    bounds_output: bool
+    """Whether the client's own tokens or money are limited: then an answer that nothing else bounds must be."""
     valid_until_ns: int
 
 
@@ -76,14 +83,20 @@ def make_plan(snapshot: Snapshot, caller: Caller, provider: str, now_ns: int) ->
         for budget in _holding(snapshot, scope, owner, caller.tenant_id):
             if budget.limit is None:
                 continue
-            zone = budget.zone or tenant_zone
+            zone = calendar.known(budget.zone or tenant_zone)
             period = calendar.current(zone, budget.window, now_ns)
             key = counter_unit_key(counter_key(scope, owner, budget.window, zone, period.start_s), budget.unit)
             limit = min(MOST, budget.limit + snapshot.budget_credits.get(key, 0))
             limits.append(Limit(budget, limit, period))
             claims.append(Claim(key, UNITS.index(budget.unit), limit, period.end_s * SECOND_NS))
     shown = tuple((index, _shown(limit)) for index, limit in enumerate(limits) if limit.budget.scope in OF_THE_CLIENT)
-    return Plan(tuple(limits), tuple(claims), shown, min((claim.ends_at_ns for claim in claims), default=2**63))
+    return Plan(
+        tuple(limits),
+        tuple(claims),
+        shown,
+        bounds_output=any(each.unit != "requests" for _, each in shown),
+        valid_until_ns=min((claim.ends_at_ns for claim in claims), default=2**63),
+    )
 
 
 def _shown(limit: Limit) -> ShownLimit:

@@ -84,7 +84,7 @@ def parse(body: bytes) -> Request:
         messages=tuple(read_message(message, place) for place, message in enumerate(chat.messages)),
         stream=bool(chat.stream),
         include_usage=bool(chat.stream_options and chat.stream_options.include_usage),
-        max_tokens=chat.max_completion_tokens if chat.max_completion_tokens is not None else chat.max_tokens,
+        max_tokens=max(filter(None, (chat.max_completion_tokens, chat.max_tokens)), default=None),
         temperature=chat.temperature,
         top_p=chat.top_p,
         stop=(chat.stop,) if isinstance(chat.stop, str) else tuple(chat.stop or ()),

@@ -2,7 +2,8 @@
 
 A counter is a hash of `s` (settled) and `r` (reserved). What a process holds is a hash `open:<process>` from the id of
 a reservation to packed [counter key, unit, amount] triples; whoever has one is in the sorted set of processes, scored
-by when it was last heard of (Redis' own milliseconds). Amounts are whole and at most 2^53, which doubles hold exactly.
+by when it was last heard of (Redis' own milliseconds). A counter is given a life, not an end: the clocks of those who
+ask may be far from that of Redis. Amounts are whole and at most 2^53, which doubles hold exactly.
 """
 
 import hashlib
@@ -31,7 +32,7 @@ end
 """
 
 # KEYS: marker, open:<process>, processes, counters.
-# ARGV: reservation, process, need of each unit, want of each unit, then for each counter: unit, limit, expiry in ms.
+# ARGV: reservation, process, need of each unit, want of each unit, then for each counter: unit, limit, its life in ms.
 # Answers the place that refuses or -1, then what each counter had left.
 RESERVE = (
     _WHOLE
@@ -60,12 +61,34 @@ if refused >= 0 then return answer end
 local parts = {}
 for at, state in ipairs(states) do
   redis.call('HSET', state[1], 'r', whole(state[4] + state[3]))
-  if state[5] then redis.call('PEXPIREAT', state[1], ARGV[8 + 3 * at]) end
+  if state[5] then redis.call('PEXPIRE', state[1], ARGV[8 + 3 * at]) end
   parts[at] = {state[1], state[2], state[3]}
 end
 redis.call('HSET', KEYS[2], ARGV[1], cmsgpack.pack(parts))
 if redis.call('HLEN', KEYS[2]) == 1 then redis.call('ZADD', KEYS[3], 'NX', now_ms(), ARGV[2]) end
 return answer
+"""
+)
+
+# KEYS: open:<process>, processes, counters.
+# ARGV: reservation, process, then for each counter: unit, amount, its life in ms.
+# Reserves without a limit what Redis has lost; what it has stays as it is, so that this can be repeated.
+RESTORE = (
+    _WHOLE
+    + _SEEN
+    + """
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return 0 end
+local parts = {}
+for at = 1, #KEYS - 2 do
+  local key, unit, amount = KEYS[at + 2], tonumber(ARGV[3 * at]), tonumber(ARGV[3 * at + 1])
+  local is_new = redis.call('EXISTS', key) == 0
+  redis.call('HSET', key, 'r', whole(tonumber(redis.call('HGET', key, 'r') or 0) + amount))
+  if is_new then redis.call('PEXPIRE', key, ARGV[3 * at + 2]) end
+  parts[at] = {key, unit, amount}
+end
+redis.call('HSET', KEYS[1], ARGV[1], cmsgpack.pack(parts))
+redis.call('ZADD', KEYS[2], 'NX', now_ms(), ARGV[2])
+return 1
 """
 )
 
@@ -113,7 +136,7 @@ return {redis.call('ZCARD', KEYS[1]), own}
 """
 )
 
-# KEYS: counters. ARGV: for each counter its settled sum and its expiry in ms.
+# KEYS: counters. ARGV: for each counter its settled sum and its life in ms.
 RAISE = (
     _WHOLE
     + """
@@ -121,7 +144,7 @@ for at, key in ipairs(KEYS) do
   local counter = redis.call('HMGET', key, 's', 'r')
   local sum = tonumber(ARGV[2 * at - 1])
   if tonumber(counter[1] or 0) < sum then redis.call('HSET', key, 's', whole(sum)) end
-  if not counter[1] and not counter[2] then redis.call('PEXPIREAT', key, ARGV[2 * at]) end
+  if not counter[1] and not counter[2] then redis.call('PEXPIRE', key, ARGV[2 * at]) end
 end
 return 1
 """
@@ -133,5 +156,5 @@ def digest(script: str) -> str:
     return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 
-TEXTS: dict[str, str] = {digest(script): script for script in (RESERVE, SETTLE, BEAT, RAISE)}
+TEXTS: dict[str, str] = {digest(script): script for script in (RESERVE, RESTORE, SETTLE, BEAT, RAISE)}
 """The scripts by what EVALSHA calls them."""

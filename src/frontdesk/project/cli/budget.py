@@ -11,6 +11,7 @@ from frontdesk.gateway import money
 from frontdesk.gateway.budgets.terms import Unit
 from frontdesk.project.cli import output
 from frontdesk.tenants import selectors as tenants
+from frontdesk.tenants.models import Tenant
 from frontdesk.usage.budgets import amounts, positions, services
 from frontdesk.usage.budgets.positions import Position
 from frontdesk.usage.budgets.services import Place
@@ -18,6 +19,7 @@ from frontdesk.usage.models import Budget
 from frontdesk.usage.services import drain_orphans
 
 _BY = "command line"
+_USUAL = "usual"
 _COLUMNS = [
     "scope",
     "owner",
@@ -49,11 +51,23 @@ def set_limit(arguments: argparse.Namespace) -> None:
     """Set or lift a limit, and print it."""
     tenant = tenants.find_tenant(arguments.tenant)
     place = _place(arguments)
+    if arguments.limit == _USUAL:
+        _go_back(tenant, place, as_json=arguments.as_json)
+        return
     limit = amounts.parse(arguments.limit, _unit(arguments.unit))
     row = services.budget_set(
         tenant, place, limit, widget_names(tenant), policy=arguments.policy, notice=arguments.notice
     )
     _print_limits([row], as_json=arguments.as_json, as_list=False)
+
+
+def _go_back(tenant: Tenant, place: Place, *, as_json: bool) -> None:
+    """Forget what was set, so that what is usual, or the wider limit, holds again."""
+    was_set = services.budget_remove(tenant, place, widget_names(tenant))
+    if as_json:
+        output.print_json({"was_set": was_set})
+    else:
+        output.print_line("the usual limit holds again" if was_set else "nothing was set here: the usual limit holds")
 
 
 def reset(arguments: argparse.Namespace) -> None:

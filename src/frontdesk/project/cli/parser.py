@@ -208,7 +208,9 @@ def _add_budget(commands: Any) -> None:
     show.add_argument("tenant", metavar="TENANT", help="id or slug; the operator's own also shows providers and all")
     change = _command(actions, "set", "set or lift a limit", "budget", function="set_limit", needs=SCHEMA)
     change.add_argument("tenant", metavar="TENANT", help="id or slug; the operator's own for global and provider")
-    change.add_argument("--limit", required=True, metavar="N", help="requests, tokens or USD (2.50); none lifts it")
+    change.add_argument(
+        "--limit", required=True, metavar="N", help="requests, tokens or USD (2.50); none lifts it, usual undoes"
+    )
     change.add_argument("--policy", default="", help="reject, degrade or knowledge (default: as usual for the scope)")
     change.add_argument("--notice", default="", metavar="TEXT", help="what the customer is told when nothing is left")
     reset = _command(actions, "reset", "give back what was spent", "budget", function="reset", needs=SCHEMA)

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -32,7 +33,27 @@ def prepare_to_serve() -> None:
     prepare()
     require_current_schema()
     require_preferences()
+    require_openable_secrets()
     connection.close()
+
+
+def require_openable_secrets() -> None:
+    """Refuse master keys that open no stored provider key at all; name what only some of them cannot open."""
+    # The vault's rows load only after Django is set up.
+    rotation = importlib.import_module("frontdesk.tenants.rotation")
+    inventory = rotation.take_inventory(importlib.import_module("frontdesk.tenants.vault").current())
+    if not inventory.unopenable:
+        return
+    named = ", ".join(f"tenant {one.tenant_id} for {one.provider} ({one.label})" for one in inventory.unopenable[:3])
+    if len(inventory.unopenable) == inventory.stored.total():
+        raise UsageError(
+            f"none of the stored provider keys can be opened with LLM_MASTER_KEY ({named}): give the master key that "
+            "sealed them, beside the new one"
+        )
+    sys.stderr.write(
+        f"frontdesk: {len(inventory.unopenable)} stored provider keys cannot be opened ({named}): give the master key "
+        "that sealed them, too, or enter them again\n"
+    )
 
 
 def require_preferences() -> None:

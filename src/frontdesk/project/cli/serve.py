@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import importlib.util
 from typing import Any
 
@@ -42,6 +43,7 @@ def _supervise(chosen: Configuration, host: str, port: int, workers: int) -> int
 
 
 def _serve_supervised(chosen: Configuration, tie: supervisor.Tie, workers: int) -> int:
+    os.environ["FRONTDESK_WORKERS"] = str(workers)  # what --workers said: budgets are shared among so many
     server = _prepared()
     supervision = server.Supervision(ready=tie.ready, leash=tie.leash, processes=workers)
     try:
@@ -75,4 +77,6 @@ def _require_redis(chosen: Configuration, workers: int) -> None:
             "and spend the limit again; set it, or serve with one process"
         )
     if has_redis and importlib.util.find_spec("redis") is None:
-        raise UsageError("FRONTDESK_REDIS_URL is set, but redis is not installed: pip install 'frontdesk[redis]'")
+        raise UsageError(
+            "FRONTDESK_REDIS_URL is set, but redis is not installed: pip install '.[redis]' in Frontdesk's folder"
+        )

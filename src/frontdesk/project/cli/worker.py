@@ -40,5 +40,7 @@ def _broker_url(command: str) -> str:
         )
     for package in ("celery", "redis"):
         if importlib.util.find_spec(package) is None:
-            raise UsageError(f"{command} needs {package}, which is not installed: pip install 'frontdesk[celery]'")
+            raise UsageError(
+                f"{command} needs {package}, which is not installed: pip install '.[celery]' in Frontdesk's folder"
+            )
     return broker_url

@@ -101,12 +101,10 @@ class Zones:
 
 def known_zone(name: str) -> str:
     """Give the zone's name, or UTC where this machine no longer knows it: what was billed must be counted."""
-    try:
-        calendar.current(name, "hour", 0)
-    except ValueError:
+    known = calendar.known(name)
+    if known != name:
         logger.error("zone_unknown", zone=name[:64])
-        return _DEFAULT_ZONE
-    return name
+    return known
 
 
 def add(changes: Iterable[Change], zones: Zones) -> None:

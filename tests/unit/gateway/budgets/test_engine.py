@@ -112,12 +112,44 @@ async def test_what_was_not_spent_can_be_spent_again() -> None:
 
 async def test_an_answer_is_capped_to_what_is_left() -> None:
     provider = ScriptedProvider(ANSWER)
-    served = gateway(provider, ListJournal(), configuration=limited(tokens_a_day(100)))
+    served = gateway(provider, ListJournal(), configuration=limited(tokens_a_day(300)))
 
     await served.complete(bounded(ask(), 500), WIDGET_CALL)
 
     asked, _ = provider.asked[0]
-    assert (asked.max_tokens, asked.is_capped) == (100 - INPUT_TOKENS, True)
+    assert (asked.max_tokens, asked.is_capped) == (300 - INPUT_TOKENS, True)
+
+
+async def test_a_customer_is_not_given_half_a_sentence() -> None:
+    provider = ScriptedProvider(ANSWER)
+    nearly_spent = limited(tokens_a_day(INPUT_TOKENS + 149))
+
+    with pytest.raises(BudgetExhausted):
+        await gateway(provider, ListJournal(), configuration=nearly_spent).complete(bounded(ask(), 500), WIDGET_CALL)
+    short = bounded(ask(), 100)
+    await gateway(provider, ListJournal(), configuration=nearly_spent).complete(short, WIDGET_CALL)
+
+    assert [request for request, _ in provider.asked] == [short]
+
+
+async def test_an_answer_that_nothing_else_bounds_is_bounded_by_what_was_reserved() -> None:
+    provider = ScriptedProvider(ANSWER)
+    served = gateway(provider, ListJournal(), configuration=limited(tokens_a_day(50_000)))
+
+    await served.complete(ask("openai/unlisted"), WIDGET_CALL)
+
+    assert (provider.asked[0][0].max_tokens, provider.asked[0][0].is_capped) == (4_096, True)
+
+
+async def test_a_model_without_a_price_does_not_pass_a_limit_of_money() -> None:
+    provider = ScriptedProvider(ANSWER)
+    served = gateway(provider, ListJournal(), configuration=limited(usd_a_day(60_000, degrade=False)))
+
+    with pytest.raises(BudgetExhausted):
+        for _ in range(10):  # 7 tokens in and 3 out are 47,500 nano-USD at the price of gpt-4o, whose name begins its
+            await served.complete(bounded(ask("openai/gpt-4o-2031-05-05"), 3), KEY_CALL)
+
+    assert len(provider.asked) == 1
 
 
 async def test_an_answer_is_capped_to_what_the_money_buys() -> None:
@@ -134,11 +166,11 @@ async def test_an_answer_is_capped_to_what_the_money_buys() -> None:
 
 async def test_each_of_several_answers_gets_its_part_of_what_is_left() -> None:
     provider = ScriptedProvider(ANSWER)
-    served = gateway(provider, ListJournal(), configuration=limited(tokens_a_day(100)))
+    served = gateway(provider, ListJournal(), configuration=limited(tokens_a_day(600)))
 
     await served.complete(msgspec.structs.replace(ask(), max_tokens=500, choices=3), WIDGET_CALL)
 
-    assert provider.asked[0][0].max_tokens == (100 - INPUT_TOKENS) // 3
+    assert provider.asked[0][0].max_tokens == (600 - INPUT_TOKENS) // 3
 
 
 async def test_a_client_that_asks_for_less_is_not_capped() -> None:
@@ -285,6 +317,16 @@ async def test_without_its_store_money_is_not_spent() -> None:
 
     assert (caught.value.code, caught.value.http_status) == ("budget_store_unavailable", 503)
     assert provider.asked == []
+
+
+async def test_without_its_store_money_a_minute_is_no_rate() -> None:
+    a_minute = Budget(scope="api_key", owner=EACH, unit="usd", window="minute", limit=10**12)
+    budgets = Budgets(AwayStore(), without_store=MemoryBudgets(HeldClock()))
+
+    with pytest.raises(InternalError):
+        await gateway(
+            ScriptedProvider(ANSWER), ListJournal(), configuration=limited(a_minute), budgets=budgets
+        ).complete(ask(), KEY_CALL)
 
 
 async def test_without_its_store_each_process_allows_its_part_of_a_rate() -> None:

@@ -239,3 +239,12 @@ def test_the_number_of_answers_is_read() -> None:
         with pytest.raises(CallerError) as caught:
             openai_chat.parse(json.dumps({**body, "n": wrong}).encode())
         assert caught.value.param == "n"
+
+
+def test_of_two_bounds_the_wider_is_reckoned_with() -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+
+    assert openai_chat.parse(json.dumps(body).encode()).max_tokens is None
+    both = {**body, "max_completion_tokens": 20, "max_tokens": 100_000}
+    assert openai_chat.parse(json.dumps(both).encode()).max_tokens == 100_000
+    assert openai_chat.parse(json.dumps({**body, "max_tokens": 9}).encode()).max_tokens == 9
