@@ -2,8 +2,8 @@
 
 import argparse
 import importlib
-import os
 import importlib.util
+import os
 from typing import Any
 
 from frontdesk.project import configuration, log
