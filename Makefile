@@ -51,7 +51,7 @@ bench: $(VENV)/.installed-test  ## Measure the gateway against a mock provider, 
 	@$(BIN)/python -m benches.budgets
 
 nightly: $(VENV)/.installed-test  ## Run every test with many more generated examples
-	TEST_KILLS=50 $(BIN)/pytest -p tests.nightly
+	TEST_KILLS=50 TEST_OUTAGE_S=60 $(BIN)/pytest -p tests.nightly
 
 widget:  ## Build the chat widget from its sources (Node)
 	cd widget && npm ci && npm run build

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import os
 import signal
 import subprocess
 from collections import Counter
@@ -18,6 +19,7 @@ from tests.e2e.cluster import MESSAGES, WORKERS, Cluster, bearer, load
 from tests.e2e.server import FRONTDESK, PROVIDER_KEY, Frontdesk, StandIn
 
 STREAMS = 200
+OUTAGE_S = float(os.environ.get("TEST_OUTAGE_S", "3"))
 SLOW_STREAM = "openai/fault-slow:chunks=20,delay_ms=300"
 
 
@@ -235,7 +237,7 @@ async def test_redis_may_go_and_come_back_under_load(cluster: Cluster) -> None:
         await asyncio.to_thread(clusters.until, lambda: cluster.readiness()[1]["redis"] == "failing")
         status, told = cluster.readiness()
         before = sum(seen.answers.values())
-        await asyncio.sleep(3)
+        await asyncio.sleep(OUTAGE_S)
         during = sum(seen.answers.values()) - before
         await asyncio.to_thread(cluster.redis.start)
         await asyncio.to_thread(
@@ -270,12 +272,12 @@ async def test_a_key_is_revoked_everywhere_although_redis_is_away(cluster: Clust
 
 async def test_postgresql_may_go_and_come_back_under_load(cluster: Cluster) -> None:
     await healthy(cluster)
-    async with load(*target(cluster)) as seen:
+    async with load(*target(cluster), clients=2) as seen:  # all of a minute's calls are looked at
         await asyncio.sleep(1)
         cluster.postgres.stop()
         status, told = cluster.readiness()
         before = sum(seen.answers.values())
-        await asyncio.sleep(4)
+        await asyncio.sleep(OUTAGE_S)
         during = sum(seen.answers.values()) - before
         await asyncio.to_thread(cluster.postgres.start)
         await asyncio.to_thread(clusters.until, lambda: cluster.readiness()[0] == 200)
