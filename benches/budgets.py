@@ -23,9 +23,13 @@ import structlog
 import uvloop
 
 from benches import measuring
-from frontdesk.gateway.budgets.terms import MOST, counter_key, counter_unit_key
+from frontdesk.gateway.budgets.engine import Budgets
+from frontdesk.gateway.budgets.terms import EACH, MOST, Budget, counter_key, counter_unit_key, place
 from frontdesk.gateway.clock import SystemClock
+from frontdesk.gateway.journal.record import Caller
+from frontdesk.gateway.messages import Message, Request
 from frontdesk.gateway.ports import BudgetStore, Claim
+from frontdesk.gateway.snapshot import Model, Price, Provider, Snapshot, Target, Tenant
 from frontdesk.gateway.stores.memory import MemoryBudgets
 from frontdesk.gateway.stores.redis import RedisBudgets
 
@@ -33,6 +37,13 @@ CONCURRENCIES = (1, 32, 128)
 NEED, WANT, ACTUAL = (1, 1_016, 160_000), (1, 1_500, 450_000), (1, 1_250, 292_500)
 
 Call = Callable[[int], Awaitable[object]]
+
+_BUDGETS = tuple(
+    Budget(scope=scope, owner=owner, unit=unit, window=window, limit=MOST, tenant_id=tenant_id)
+    for scope, owner, tenant_id in (("tenant", "12", 12), ("api_key", EACH, None), ("global", "", None))
+    for unit, window in (("tokens", "day"), ("usd", "month"))
+)
+"""Six limits of one call."""
 
 
 def main() -> None:
@@ -62,9 +73,14 @@ async def _measure(url: str, server: psutil.Process | None, calls: int) -> dict[
     memory = MemoryBudgets(clock)
     claims = _claims(clock.now_ns())
     in_memory = [await _driven(_call(memory, claims), calls, 1, None) for _ in range(5)]
+    unlimited, limited = [
+        [(await _driven(_engine_call(clock, budgets), calls, 1, None))["cpu_us"] for _ in range(5)]
+        for budgets in ((), _BUDGETS)
+    ]
     results: dict[str, Any] = {
         "limits": len(claims),
         "memory_cpu_us": min(result["cpu_us"] for result in in_memory),
+        "engine_added_cpu_us": round(min(limited) - min(unlimited), 2),
         "redis": [],
     }
     shared = RedisBudgets(url, "bench", clock, instance=f"bench-{os.getpid()}", seeder=_no_sums)
@@ -85,11 +101,11 @@ def _claims(now_ns: int) -> tuple[Claim, ...]:
     ends_at_ns = now_ns + 10 * 86_400 * 10**9
     names = [("tenant", "12"), ("api_key", "345"), ("global", "")]
     keys = [
-        (counter_unit_key(counter_key(scope, owner, window, "Europe/Berlin", ends_at_ns // 10**9), unit), place)  # type: ignore[arg-type]
+        (counter_unit_key(counter_key(scope, owner, window, "Europe/Berlin", ends_at_ns // 10**9), unit), position)  # type: ignore[arg-type]
         for scope, owner in names
-        for window, unit, place in (("day", "tokens", 1), ("month", "usd", 2))
+        for window, unit, position in (("day", "tokens", 1), ("month", "usd", 2))
     ]
-    return tuple(Claim(key, place, MOST, ends_at_ns) for key, place in keys)
+    return tuple(Claim(key, position, MOST, ends_at_ns) for key, position in keys)
 
 
 def _call(store: BudgetStore, claims: tuple[Claim, ...]) -> Call:
@@ -99,6 +115,46 @@ def _call(store: BudgetStore, claims: tuple[Claim, ...]) -> Call:
         if verdict.refused >= 0:
             raise measuring.BenchError(f"a reservation was refused: {verdict}")
         store.settle(reservation, ACTUAL)
+
+    return call
+
+
+def _engine_call(clock: SystemClock, budgets: tuple[Budget, ...]) -> Call:
+    """Give what the pipeline does for a call's budgets: plan, reservation, settlement, and what the client is told."""
+    engine = Budgets(MemoryBudgets(clock))
+    price = Price(input=150_000_000, output=600_000_000, cache_read=75_000_000, cache_write=150_000_000, source="bench")
+    provider = Provider(name="openai", wire="openai", base_url="")
+    target = Target(provider, Model(provider="openai", name="m", price=price), None)
+    held: dict[str, tuple[Budget, ...]] = {}
+    for budget in budgets:
+        where = place(budget.scope, budget.owner, budget.tenant_id)
+        held[where] = (*held.get(where, ()), budget)
+    snapshot = Snapshot(
+        version=1,
+        operator_id=1,
+        tenants={12: Tenant(id=12, name="t", slug="t")},
+        api_keys={},
+        providers={"openai": provider},
+        models={},
+        aliases={},
+        bare_names={},
+        budgets=held,
+    )
+    caller = Caller(tenant_id=12, request_id="r", api_key_id=345)
+    request = Request(model="m", messages=(Message(role="user", content="Hello"),), max_tokens=500)
+
+    async def call(number: int) -> None:
+        reservation = await engine.reserve(
+            snapshot,
+            caller,
+            target,
+            request,
+            input_tokens=1_000,
+            reservation=number.to_bytes(16, "big"),
+            now_ns=clock.now_ns(),
+        )
+        reservation.settle(ACTUAL)
+        reservation.limits()
 
     return call
 
