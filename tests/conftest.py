@@ -17,6 +17,11 @@ from tests.services.redis import DATABASES, Redis
 _redis_databases = itertools.cycle(range(1, DATABASES))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what drives the browser last: its driver keeps an event loop running in the main thread."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 @pytest.fixture
 def alice_tenant(db: None):
     """The tenant of Alice and Bob."""
