@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import os
 import signal
 import subprocess
 from collections import Counter
