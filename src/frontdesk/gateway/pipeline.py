@@ -371,7 +371,6 @@ class _Call:
         price = self.target.model.price
         cost = pricing.cost(usage, price)
         reckoned = pricing.cost(usage, self._reservation.price) if cost is None else cost
-        self._reservation.settle(spent(status, usage, reckoned))
         record = Settled(
             intent=self._intent,
             status=status,
@@ -388,4 +387,7 @@ class _Call:
             error_message=_storable_message(error) if error else "",
             upstream_status=error.upstream_status if error else None,
         )
-        self._journal.append(record)
+        try:
+            self._journal.append(record)
+        finally:  # what was spent is spent, also where its record has to wait for the disk
+            self._reservation.settle(spent(status, usage, reckoned))

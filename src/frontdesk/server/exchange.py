@@ -82,19 +82,6 @@ class Exchange:
         value = self._headers.get(name)
         return None if value is None else str(value, "latin-1")
 
-    def bearer_token(self) -> bytes | None:
-        """Give what follows `Bearer` in the Authorization field; None when there is nothing of the kind.
-
-        CallerError 400 when there are several such fields: whoever checked one of them may not have meant the other.
-        """
-        fields = self.scope["headers"]
-        if len(fields) != len(self._headers) and sum(name == b"authorization" for name, _ in fields) > 1:
-            raise CallerError("The request has several Authorization fields: send one.", code="duplicate_header")
-        parts = self._headers.get(b"authorization", b"").split(None, 1)
-        if len(parts) != 2 or parts[0].lower() != b"bearer":
-            return None
-        return parts[1].rstrip()
-
     async def body(self, limit_bytes: int = BODY_LIMIT_BYTES) -> bytes:
         """Read the body. BodyTooLarge before more than the limit is kept; ClientLeft if it never comes whole."""
         declared = self.header(b"content-length")

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from frontdesk.gateway.errors import CallerError
 from frontdesk.server.exchange import CONNECTION, BodyTooLarge, ClientLeft, Exchange
 
 
@@ -103,38 +102,6 @@ async def test_a_client_that_stays_is_left_alone() -> None:
     assert wire.when_lost is None
     assert not wire.exchange.has_left
     assert [message["type"] for message in wire.sent] == ["http.response.start", "http.response.body"]
-
-
-@pytest.mark.parametrize(
-    ("value", "token"),
-    [
-        (b"Bearer fd_1", b"fd_1"),
-        (b"bearer   fd_1 ", b"fd_1"),
-        (b"BEARER fd_1", b"fd_1"),
-        (b"Bearer\tfd_1", b"fd_1"),
-        (b"Bearer ", None),
-        (b"Bearer", None),
-        (b"Basic fd_1", None),
-        (b"", None),
-    ],
-)
-def test_bearer_tokens_are_read(value: bytes, token: bytes | None) -> None:
-    assert Wire(headers=((b"authorization", value),)).exchange.bearer_token() == token
-
-
-def test_two_bearer_tokens_are_refused() -> None:
-    wire = Wire(headers=((b"authorization", b"Bearer fd_1"), (b"accept", b"*/*"), (b"authorization", b"Bearer fd_2")))
-
-    with pytest.raises(CallerError) as caught:
-        wire.exchange.bearer_token()
-
-    assert (caught.value.http_status, caught.value.code) == (400, "duplicate_header")
-
-
-def test_other_fields_may_come_twice() -> None:
-    wire = Wire(headers=((b"accept", b"a"), (b"authorization", b"Bearer fd_1"), (b"accept", b"b")))
-
-    assert wire.exchange.bearer_token() == b"fd_1"
 
 
 class Page:

@@ -52,6 +52,8 @@ def principal(*headers: tuple[bytes, bytes]) -> Principal:
     [
         [(b"authorization", b"Bearer fd_alice")],
         [(b"authorization", b"bearer   fd_alice ")],
+        [(b"authorization", b"BEARER fd_alice")],
+        [(b"accept", b"a"), (b"authorization", b"Bearer fd_alice"), (b"accept", b"b")],
         [(b"x-api-key", b" fd_alice")],
         [(b"x-tenant-id", b"5"), (b"x-tenant-api-key", b"fd_alice")],
         [(b"x-tenant-api-key", b"fd_alice"), (b"x-tenant-id", b"alice")],

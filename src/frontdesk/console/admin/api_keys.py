@@ -32,7 +32,7 @@ _SCOPE_LABELS = {
     scopes.FEEDBACK_REVIEW: "Review feedback",
     scopes.WIDGETS_MANAGE: "Manage widgets",
     scopes.SETTINGS_MANAGE: "Change settings",
-    scopes.BUDGETS_MANAGE: "Change limits",
+    scopes.BUDGETS_MANAGE: "Change limits: nothing asks for it yet",
 }
 _SCOPES = [
     (scope, f"{_SCOPE_LABELS[scope]} ({scope})" if scope in _SCOPE_LABELS else scope)
